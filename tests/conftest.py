@@ -1,0 +1,27 @@
+"""Policy for every test: strict promotion, no rank promotion, x64 off unless a test asks for it."""
+
+import jax
+import matplotlib as mpl
+import pytest
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def strict_jax():
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(params=[False, True], ids=["x32", "x64"])
+def x64_both(request):
+    """Run the test once with x64 off and once with x64 on."""
+    with jax.enable_x64(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def x64():
+    """Run the test with 64-bit types enabled."""
+    with jax.enable_x64(True):
+        yield
