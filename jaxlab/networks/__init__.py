@@ -1,6 +1,9 @@
 """What a model is: multilayer perceptrons, initialisers, constructions, adapters."""
 
-from jaxlab.networks import mlp as mlp
+from jaxlab.networks import constructions as constructions
+from jaxlab.networks import initialisers as initialisers
+from jaxlab.networks.adapters import from_pytree as from_pytree
+from jaxlab.networks.initialisers import initialise as initialise
 from jaxlab.networks.mlp import Layer as Layer
 from jaxlab.networks.mlp import Parameters as Parameters
 from jaxlab.networks.mlp import apply as apply
