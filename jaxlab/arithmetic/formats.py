@@ -1,7 +1,9 @@
 """Number formats: which reals a format holds, and the named formats of the field."""
 
+import contextlib
 import dataclasses
 import math
+from fractions import Fraction
 from typing import Any
 
 import ml_dtypes
@@ -31,7 +33,8 @@ class Format:
     saturate
         Whether overflow and infinities become the largest finite number.
     signed, negative_zero, zero
-        Whether negative numbers, -0 and 0 exist (e8m0 has none of them).
+        Whether negative numbers, -0 and 0 exist (e8m0 has none of them). Rounding a negative
+        number to an unsigned format gives NaN.
     reserved
         How many of the largest significands of binade ``emax`` are not numbers
         (1 in float8_e4m3fn, whose last code is NaN).
@@ -39,7 +42,8 @@ class Format:
     Raises
     ------
     ValueError
-        If the precision is not positive, ``emin > emax`` or ``reserved`` exceeds the binade.
+        If the precision is not positive, ``emin > emax``, ``reserved`` exceeds the binade, or
+        there is a negative zero without sign or zero.
 
     References
     ----------
@@ -70,6 +74,8 @@ class Format:
     def __post_init__(self) -> None:
         if self.precision < 1:
             raise ValueError(f"precision: got {self.precision}, expected at least 1")
+        if self.negative_zero and not (self.signed and self.zero):
+            raise ValueError("negative_zero: got True, expected False without sign or zero")
         if self.emin > self.emax:
             raise ValueError(f"emin: got {self.emin}, expected at most emax = {self.emax}")
         if not 0 <= self.reserved < 2 ** (self.precision - 1):
@@ -116,9 +122,8 @@ class Format:
 
     @property
     def max(self) -> float:
-        """Largest finite number."""
-        significand = 2**self.precision - 1 - self.reserved
-        return math.ldexp(significand, self.emax - self.precision + 1)
+        """Largest finite number; OverflowError where it is beyond float64."""
+        return float(self._exact_max)
 
     @property
     def smallest_normal(self) -> float:
@@ -137,8 +142,11 @@ class Format:
 
     @property
     def dtype(self) -> np.dtype | None:
-        """The NumPy (ml_dtypes) dtype that stores this format, or None if there is none."""
-        return _DTYPES.get(dataclasses.replace(self, saturate=False))
+        """The NumPy (ml_dtypes) dtype that stores this format, or None if there is none.
+
+        The name does not matter, nor does saturation, which is a way of rounding.
+        """
+        return _DTYPES.get(dataclasses.replace(self, name="", saturate=False))
 
     def holds(self, other: "Format") -> bool:
         """Whether every value of ``other``, special values included, is a value of this format.
@@ -149,15 +157,24 @@ class Format:
         (True, False)
         """
         special = ("infinities", "nans", "signed", "negative_zero", "zero")
-        # Two normal ranges with the same quantum at the bottom: the narrower precision fits
-        # even where its normals are subnormal here.
+        # Spacing at the bottom: where this format has subnormals, theirs must divide the spacing
+        # of the other's lowest binade; where it has none, the other may not reach below 2**emin.
+        if self.subnormals:
+            fine = other.emin - other.precision >= self.emin - self.precision
+        else:
+            fine = other.quantum_exponent >= self.quantum_exponent
         return (
-            other.precision <= self.precision
-            and other.max <= self.max
-            and other.quantum_exponent >= self.quantum_exponent
+            fine
+            and other.precision <= self.precision
+            and other._exact_max <= self._exact_max
             and all(getattr(self, field) >= getattr(other, field) for field in special)
             and not (self.saturate and other.infinities and not other.saturate)
         )
+
+    @property
+    def _exact_max(self) -> Fraction:
+        significand = 2**self.precision - 1 - self.reserved
+        return significand * Fraction(2) ** (self.emax - self.precision + 1)
 
 
 bfloat16 = Format("bfloat16", 8, -126, 127)
@@ -222,6 +239,7 @@ _ALIASES = {
     "double": "float64",
     "e8m0": "float8_e8m0fnu",
     "e4m3": "float8_e4m3fn",  # OFP8's E4M3 is the one without infinities
+    "e4m3fn": "float8_e4m3fn",
     "e5m2": "float8_e5m2",
     "e2m3": "float6_e2m3fn",
     "e3m2": "float6_e3m2fn",
@@ -229,7 +247,7 @@ _ALIASES = {
 }
 
 _DTYPES: dict[Format, np.dtype] = {
-    fmt: np.dtype(getattr(ml_dtypes, name, None) or getattr(np, name))
+    dataclasses.replace(fmt, name=""): np.dtype(getattr(ml_dtypes, name, None) or getattr(np, name))
     for name, fmt in NAMED.items()
     if name != "tensorfloat32"
 }
@@ -257,12 +275,10 @@ def as_format(spec: Any) -> Format:
     """
     if isinstance(spec, Format):
         return spec
-    name = spec if isinstance(spec, str) else None
-    if name is None:
-        try:
+    name = spec if isinstance(spec, str) else repr(spec)
+    if not isinstance(spec, str) and spec is not None:  # np.dtype(None) would be float64
+        with contextlib.suppress(TypeError):
             name = np.dtype(spec).name
-        except TypeError:
-            name = repr(spec)
     name = _ALIASES.get(name.lower(), name.lower())
     if name not in NAMED:
         raise ValueError(

@@ -78,6 +78,10 @@ def round_to(
 
     Notes
     -----
+    "Even" and "odd" mean the integer significand. With ``precision = 1`` that is 1 for every normal
+    number, so ties go up and ``to_odd`` truncates. Without subnormals the numbers next to
+    ``2**emin`` on its lower side are 0 and nothing else: ties go to 0.
+
     The derivative is *straight-through*: tangents and cotangents pass unchanged and unrounded.
     Subnormals are right in carrier and format, although XLA's CPU backend flushes them in
     arithmetic: what is done with the result afterwards may still flush it.
@@ -172,16 +176,22 @@ def _round(
     significand = magnitude - offset
     drop = _dropped_bits(exponent, significand, fmt, carrier)
 
-    rest, away = _decide(significand, drop, negative, key, rounding, random_bits, carrier)
-    shift = jnp.minimum(drop, m + 2).astype(uint)
-    kept = significand - rest + jnp.where(away, uint(1) << shift, uint(0))
-    smallest = _bits(fmt.smallest_positive, x.dtype)
     # Beyond m + 1 dropped bits only 0 and the smallest number remain to choose from.
+    shift = jnp.minimum(drop, m + 2).astype(uint)
+    unit = uint(1) << shift
+    rest = significand & (unit - uint(1))
+    odd = (significand >> shift) & uint(1)
+    if rounding == "stochastic":
+        away = _draw(rest, drop, key, random_bits, carrier)
+    else:
+        away = _away(rest, unit, odd, negative, rounding, key)
+    kept = significand - rest + jnp.where(away, unit, uint(0))
+    smallest = _bits(fmt.smallest_positive, x.dtype)
     result = jnp.where(drop > m + 1, jnp.where(away, smallest, uint(0)), offset + kept)
     result = jnp.where(kept == 0, uint(0), result)
     result = _specials(result, magnitude, negative, fmt, rounding, x.dtype)
-    if not fmt.signed:
-        result = jnp.where(negative, _bits(math.nan, x.dtype), result)
+    if not fmt.signed:  # -0 is the number 0
+        result = jnp.where(negative & (magnitude != 0), _bits(math.nan, x.dtype), result)
     if not fmt.negative_zero:
         sign = jnp.where(result == 0, uint(0), sign)
     return jax.lax.bitcast_convert_type(result | sign, x.dtype)
@@ -193,39 +203,33 @@ def _dropped_bits(exponent, significand, fmt: Format, carrier: _Carrier):
     exponent = exponent.astype(jnp.int32)
     lowest = fmt.emin + carrier.bias  # biased exponent of the format's smallest normal binade
     below = fmt.quantum_exponent + carrier.bias + m - exponent
-    if lowest >= 1:
+    if lowest > 1 or (lowest == 1 and fmt.subnormals):
         return jnp.where(exponent >= lowest, m - fmt.precision + 1, below)
-    # The format's normals reach into the carrier's subnormals: find the leading bit there.
+    # Biased exponent 1 is shared by a normal binade and the carrier's subnormals, and the format's
+    # normals may reach into the latter: tell them apart by the leading bit.
     leading = carrier.width - 1 - jax.lax.clz(significand).astype(jnp.int32)
     normal = exponent - m + leading >= lowest
     return jnp.maximum(jnp.where(normal, leading - fmt.precision + 1, below), 0)
 
 
-def _decide(significand, drop, negative, key, rounding, random_bits, carrier: _Carrier):
-    """The dropped part of the significand, and whether to round the magnitude up."""
-    uint = carrier.uint
-    shift = jnp.minimum(drop, carrier.mantissa + 2).astype(uint)
-    unit = uint(1) << shift
-    rest = significand & (unit - uint(1))
-    odd = (significand >> shift) & uint(1)
+def _away(rest, unit, odd, negative, rounding: str, key: Any):
+    """Whether the magnitude is rounded up, given the dropped ``rest`` of one ``unit``."""
     inexact = rest != 0
     match rounding:
         case "nearest_even":
-            return rest, rest + rest + odd > unit
+            return rest + rest + odd > unit
         case "nearest_away":
-            return rest, rest + rest >= unit
+            return rest + rest >= unit
         case "toward_zero":
-            return rest, jnp.zeros_like(inexact)
+            return jnp.zeros_like(inexact)
         case "up":
-            return rest, inexact & ~negative
+            return inexact & ~negative
         case "down":
-            return rest, inexact & negative
+            return inexact & negative
         case "to_odd":
-            return rest, inexact & (odd == 0)
-        case "stochastic_equal":
-            return rest, inexact & (jax.random.bits(key, rest.shape, np.uint32) >> 31 == 1)
-        case _:
-            return rest, _draw(rest, drop, key, random_bits, carrier)
+            return inexact & (odd == 0)
+        case _:  # stochastic_equal
+            return inexact & (jax.random.bits(key, rest.shape, np.uint32) >> 31 == 1)
 
 
 def _draw(rest, drop, key, random_bits: int | None, carrier: _Carrier):
@@ -252,10 +256,10 @@ def _specials(result, magnitude, negative, fmt: Format, rounding: str, dtype):
         beyond = nan if fmt.nans and not fmt.saturate else largest
     stops = {"toward_zero": True, "to_odd": True, "up": negative, "down": ~negative}
     overflow = jnp.where(stops.get(rounding, False), largest, beyond)
+    result = jnp.where(result > largest, overflow, result)
     if not fmt.zero:
         smallest = _bits(fmt.smallest_positive, dtype)
         result = jnp.where(result == 0, jnp.where(magnitude == 0, nan, smallest), result)
-    result = jnp.where(result > largest, overflow, result)
     result = jnp.where(magnitude == infinity, beyond, result)
     return jnp.where(magnitude > infinity, nan, result)
 

@@ -136,12 +136,12 @@ def yarotsky_square(depth: int) -> Parameters:
     """
     _check_depth(depth, 500)
     # Neurons: relu(2 h), relu(4 h - 2) with h = h_{j-1}, and the partial sum s_{j-1} >= 0.
-    layers = [([[2, 4, 1]], [0, -2, 0])]
-    for j in range(1, depth):
-        q = 4.0**-j
-        layers.append(([[2, 4, -q], [-2, -4, q], [0, 0, 1]], [0, -2, 0]))
-    q = 4.0**-depth
-    return _network([*layers, ([[-q], [q], [1]], [0])])
+    first = ([[2, 4, 1]], [0, -2, 0])
+    hidden = [
+        ([[2, 4, -(4.0**-j)], [-2, -4, 4.0**-j], [0, 0, 1]], [0, -2, 0]) for j in range(1, depth)
+    ]
+    last = ([[-(4.0**-depth)], [4.0**-depth], [1]], [0])
+    return _network([first, *hidden, last])
 
 
 def milkert_hyde_laine(peaks: Float[Array, " depth"]) -> Parameters:
@@ -170,7 +170,8 @@ def milkert_hyde_laine(peaks: Float[Array, " depth"]) -> Parameters:
     Notes
     -----
     The recursion of the scales is published; the last scale needs ``a_{d+1}``, which is taken
-    as 1/2 here.
+    as 1/2 here. Except for peaks of 1/2 the weights are not representable: rounded to a format, the
+    triangles overshoot or miss their corners by an ulp, which *adds* narrow pieces.
 
     References
     ----------
@@ -179,8 +180,8 @@ def milkert_hyde_laine(peaks: Float[Array, " depth"]) -> Parameters:
     Examples
     --------
     >>> import jaxlab as jl
-    >>> jl.regions.line.count(milkert_hyde_laine(jnp.array([0.3, 0.6, 0.5])), 0.0, 1.0).pieces
-    array(8)
+    >>> jl.regions.line.count(milkert_hyde_laine(jnp.full(3, 0.5)), 0.0, 1.0).pieces
+    np.int64(8)
     """
     depth = peaks.shape[0]
     if depth < 1:
