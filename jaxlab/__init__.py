@@ -19,7 +19,23 @@ Importing jaxlab changes no JAX configuration and touches no device.
 from jaxlab import arithmetic as arithmetic
 from jaxlab import networks as networks
 from jaxlab import regions as regions
-from jaxlab import studies as studies
 from jaxlab import training as training
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from jaxlab import studies as studies
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """Load the studies when they are first asked for: they need xarray and matplotlib."""
+    if name == "studies":
+        import importlib
+
+        return importlib.import_module("jaxlab.studies")
+    raise AttributeError(f"module 'jaxlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "studies"]

@@ -1,0 +1,13 @@
+"""The published claims: each study is ``Config -> Dataset -> claims and figures``."""
+
+from collections.abc import Mapping
+
+from jaxlab.studies import pieces as pieces
+from jaxlab.studies._study import Cell as Cell
+from jaxlab.studies._study import Claim as Claim
+from jaxlab.studies._study import Figure as Figure
+from jaxlab.studies._study import Study as Study
+from jaxlab.studies._study import run as run
+
+REGISTRY: Mapping[str, Study] = {study.name: study for study in (pieces.STUDY,)}
+"""Every study by name."""

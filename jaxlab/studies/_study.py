@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
 import matplotlib.figure
 import numpy as np
 import xarray as xr
@@ -114,7 +115,7 @@ def run(study: Study, config: Any) -> xr.Dataset:
 
     Returns
     -------
-    The filled template, with the configuration in its attributes.
+    The filled template.
 
     Raises
     ------
@@ -123,8 +124,9 @@ def run(study: Study, config: Any) -> xr.Dataset:
     """
     check_config(study, config)
     dataset = study.template(config).load()
-    for cell, values in evaluate(study, config, study.cells(config)):
-        place(dataset, cell, values)
+    with jax.enable_x64(True):
+        for cell, values in evaluate(study, config, study.cells(config)):
+            place(dataset, cell, values)
     return dataset
 
 

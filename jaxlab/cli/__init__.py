@@ -1,0 +1,3 @@
+"""The command line: ``jaxlab list | run | resume | report``."""
+
+from jaxlab.cli._main import main as main

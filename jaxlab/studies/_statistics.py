@@ -1,0 +1,107 @@
+"""Estimates with intervals: means, paired ratios and power laws."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+LEVEL = 0.99
+"""Confidence level of every interval in the claims unless stated otherwise."""
+
+
+class Estimate(NamedTuple):
+    """A number, its confidence interval and the level."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def mean(samples: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Mean of independent samples with Student's t interval.
+
+    Parameters
+    ----------
+    samples
+        Any shape; all entries are used. A single sample gives an infinite interval.
+    level
+        Confidence level.
+
+    Examples
+    --------
+    >>> print(mean([1.0, 2.0, 3.0]))
+    2 [-3.73, 7.73]
+    """
+    values = np.asarray(samples, np.float64).ravel()
+    centre = float(values.mean())
+    if values.size < 2:
+        return Estimate(centre, -np.inf, np.inf, level)
+    error = float(values.std(ddof=1)) / np.sqrt(values.size)
+    half = _t_quantile(level, values.size - 1) * error
+    return Estimate(centre, centre - half, centre + half, level)
+
+
+def _t_quantile(level: float, freedom: int) -> float:
+    """Half width, in standard errors, of a two-sided Student interval."""
+    return float(special.stdtrit(freedom, (1 + level) / 2))
+
+
+def ratio(numerator: ArrayLike, denominator: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Geometric mean of paired ratios, with Student's t interval on their logarithms.
+
+    Examples
+    --------
+    >>> ratio([2.0, 8.0], [1.0, 2.0]).value
+    2.82...
+    """
+    logs = np.log(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64))
+    estimate = mean(logs, level)
+    return Estimate(*(float(np.exp(v)) for v in estimate[:3]), level)
+
+
+class PowerLaw(NamedTuple):
+    """Least-squares fit of ``y = c x**exponent`` in logarithms.
+
+    Attributes
+    ----------
+    exponent
+        With its interval (Student's t, independent errors of equal variance in ``log y``).
+    residual
+        Root mean square residual in ``log y``: relative scatter about the law.
+    points
+        Number of points.
+    """
+
+    exponent: Estimate
+    residual: float
+    points: int
+
+
+def power_law(x: ArrayLike, y: ArrayLike, level: float = LEVEL) -> PowerLaw:
+    """Fit a power law to positive data.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two points are given.
+
+    Examples
+    --------
+    >>> power_law([1, 2, 4, 8], [3, 6, 12, 24]).exponent.value
+    1.0
+    """
+    log_x, log_y = (np.log(np.asarray(v, np.float64).ravel()) for v in (x, y))
+    if log_x.size < 2:
+        raise ValueError(f"x: got {log_x.size} points, expected at least 2")
+    (slope, intercept), half = np.polyfit(log_x, log_y, 1), np.inf
+    if log_x.size > 2:
+        covariance = np.polyfit(log_x, log_y, 1, cov=True)[1]
+        half = _t_quantile(level, log_x.size - 2) * float(np.sqrt(covariance[0, 0]))
+    exponent = Estimate(float(slope), float(slope - half), float(slope + half), level)
+    residual = float(np.sqrt(np.mean((log_y - intercept - slope * log_x) ** 2)))
+    return PowerLaw(exponent, residual, log_x.size)

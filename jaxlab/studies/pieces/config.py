@@ -1,0 +1,112 @@
+"""What the study `pieces` can be asked to do."""
+
+import dataclasses
+
+FORMATS = ("float64", "float32", "float16", "bfloat16")
+"""Native formats compared in training; the first is the control."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Sizes, ranges and seeds of study `pieces`.
+
+    Attributes
+    ----------
+    seed
+        Seed of every random draw; each part and cell folds its own name into it.
+    initial_widths, initial_depths
+        Widths and numbers of hidden layers of the random networks whose pieces are counted.
+    initial_networks
+        Random networks per width, depth and law.
+    constructed_depths
+        Depths of the constructed networks whose pieces are counted.
+    step_depths
+        Depths of the networks that take one perturbed gradient step.
+    step_exponents
+        The noise levels are epsilon = 2**-k for these k; 8, 11, 24 and 53 are the unit roundoffs of
+        bfloat16, float16, float32 and float64.
+    step_draws
+        Noise draws per network and noise level.
+    step_width
+        Width of the trained networks that take a perturbed step.
+    step_learning_rate, step_training_steps
+        Rate of all steps, and float64 steps before the perturbed one.
+    training_depth, training_width
+        Hidden layers of the trained networks, and width of those with a random start.
+    training_seeds
+        Random starts per model, target, learning rate and format.
+    training_learning_rates
+        Constant learning rates of full-batch gradient descent.
+    training_steps
+        Gradient steps.
+    training_points
+        The data are k / training_points for k = 0, ..., training_points; a power of two, at most
+        256, so that every format holds them exactly.
+    training_jitter
+        Relative standard deviation of the noise on the constructed starts.
+    """
+
+    seed: int = 0
+    initial_widths: tuple[int, ...] = (10, 20)
+    initial_depths: tuple[int, ...] = (1, 2, 4, 6)
+    initial_networks: int = 400
+    constructed_depths: tuple[int, ...] = (1, 2, 4, 8, 12)
+    step_depths: tuple[int, ...] = (2, 4, 6, 8, 10, 12)
+    step_exponents: tuple[int, ...] = (2, 4, 6, 8, 10, 11, 24, 53)
+    step_draws: int = 200
+    step_width: int = 16
+    step_learning_rate: float = 0.01
+    step_training_steps: int = 100
+    training_depth: int = 6
+    training_width: int = 16
+    training_seeds: int = 16
+    training_learning_rates: tuple[float, ...] = (0.1, 0.01, 0.001, 0.0001)
+    training_steps: int = 300
+    training_points: int = 64
+    training_jitter: float = 2.0**-5
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name != "seed" and not _positive(value):
+                raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
+        points = self.training_points
+        if points & (points - 1) or points > 256:
+            raise ValueError(f"training_points: got {points}, expected a power of two, at most 256")
+
+
+def _positive(value: object) -> bool:
+    entries = value if isinstance(value, tuple) else (value,)
+    return len(entries) > 0 and all(entry > 0 for entry in entries)  # pyright: ignore[reportOperatorIssue]
+
+
+PRESETS = {
+    "quick": Config(),
+    "paper": Config(
+        initial_widths=(10, 20, 50),
+        initial_depths=(1, 2, 3, 4, 6, 8),
+        initial_networks=2000,
+        constructed_depths=tuple(range(1, 21)),
+        step_exponents=(2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 20, 24, 53),
+        step_depths=tuple(range(2, 15)),
+        step_draws=500,
+        training_depth=8,
+        training_seeds=64,
+        training_steps=10_000,
+        training_points=256,
+    ),
+    "large": Config(
+        initial_widths=(10, 20, 50, 100, 200),
+        initial_depths=(1, 2, 3, 4, 6, 8, 12, 16),
+        initial_networks=10_000,
+        constructed_depths=tuple(range(1, 21)),
+        step_exponents=tuple(range(2, 25)) + (53,),
+        step_depths=tuple(range(2, 19)),
+        step_draws=2000,
+        training_depth=10,
+        training_seeds=1024,
+        training_steps=100_000,
+        training_points=256,
+    ),
+}
+"""Named configurations; the first is the default. ``quick`` runs in two minutes on two cores."""

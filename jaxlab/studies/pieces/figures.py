@@ -1,0 +1,248 @@
+"""The pictures of study `pieces`: each shows one thing, from stored data alone."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from jaxlab.regions import bounds
+from jaxlab.studies import _style
+from jaxlab.studies._study import Figure
+from jaxlab.studies.pieces.trained import CONTROL
+
+_NOISE_FORMATS = {8: "bfloat16", 11: "float16", 24: "float32", 53: "float64"}
+
+
+def figures(dataset: xr.Dataset) -> list[Figure]:
+    """All figures whose data are complete."""
+    drawn = []
+    with _style.context():
+        for draw, needed in _FIGURES:
+            if not any(bool((dataset[name] == -1).any()) for name in needed):
+                drawn.append(draw(dataset))
+    return drawn
+
+
+def _panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 3.3, **options):
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, **options
+    )
+    plt.close(figure)  # keep pyplot's global list of open figures empty
+    return figure, axes
+
+
+def draw_initial(dataset: xr.Dataset, ax: Axes) -> None:
+    """Mean pieces at He's start against the number of hidden neurons, on ``ax``."""
+    means = dataset.initial_pieces.sel(segment="[-1, 1]").mean("network")
+    for law, label in (("he", "He"), ("pytorch", "PyTorch default"), ("gaussian", "N(0, 1)")):
+        for width, marker in zip(means.width.values, "osD^vP", strict=False):
+            one = means.sel(law=law, width=width)
+            ax.plot(
+                one.depth * width,
+                one,
+                marker=marker,
+                color=_style.colour(law),
+                label=f"{label}, width {width}",
+            )
+    neurons = np.array([1.0, float((dataset.width * dataset.depth).max())])
+    ax.plot(neurons, 1 + neurons / 2, color="0.5", ls="--", label="1 + neurons / 2")
+    ax.set(xscale="log", yscale="log", xlabel="hidden neurons", ylabel="affine pieces on [−1, 1]")
+    ax.legend(fontsize=7.5)
+
+
+def _initial(dataset: xr.Dataset) -> Figure:
+    figure, ((ax,),) = _panels(1, width=5.2, height=3.8)
+    draw_initial(dataset, ax)
+    ax.set_title("Random networks: linear in the neurons, not exponential in depth")
+    return Figure(
+        "initial",
+        f"Mean number of affine pieces of {dataset.sizes['network']} random networks per point, "
+        "before training. Dashed: the exact law 1 + N/2 of one hidden layer. Exact counts by "
+        "breakpoint propagation in float64.",
+        figure,
+    )
+
+
+def draw_step(dataset: xr.Dataset, network: str, variable: str, ax: Axes) -> None:
+    """Mean counts after the noisy step against depth, one line per noise level, on ``ax``."""
+    counts = dataset[variable].sel(step_network=network).mean("draw")
+    exponents = -np.log2(dataset.epsilon.values)
+    shades = plt.get_cmap("viridis")(np.linspace(0.05, 0.85, len(exponents)))
+    for exponent, shade in zip(exponents, shades, strict=True):
+        at = {"epsilon": 2.0**-exponent}
+        name = _NOISE_FORMATS.get(int(exponent))
+        label = f"$2^{{-{exponent:.0f}}}$" + (f" ({name})" if name else "")
+        style = {"color": shade, "marker": "o"}
+        if name:
+            style |= {"color": _style.colour(name), "marker": _style.line(name)["marker"]}
+        ax.plot(counts.step_depth, counts.sel(at), label=label, **style)
+        bound = dataset.step_bound.sel(step_network=network, **at)
+        ax.plot(counts.step_depth, bound, color=style["color"], ls=":", lw=1)
+    depth = dataset.step_depth
+    if "sawtooth" in network:
+        ax.plot(depth, 2.0**depth, color="0.6", lw=3, alpha=0.5, zorder=0)
+    ax.set(yscale="log", xlabel="hidden layers L")
+    ax.set_ylim(0.8, 4 * 2.0 ** int(depth.max()))
+
+
+def _step(dataset: xr.Dataset) -> Figure:
+    figure, axes = _panels(3, sharey=True, width=3.3, height=3.9)
+    titles = {
+        "sawtooth": "Usual sawtooth:\nslopes $2^L$, noise is harmless",
+        "slope-normalised sawtooth": "Slopes ≤ 1 (assumption B):\nnoise caps the pieces near 1/ε",
+        "trained from He": "Trained from He's start:\nfew pieces to lose",
+    }
+    for ax, (network, title) in zip(axes[0], titles.items(), strict=True):
+        draw_step(dataset, network, "step_pieces", ax)
+        ax.set_title(title)
+    axes[0, 0].set_ylabel("affine pieces on [0, 1]")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, title="noise ε", fontsize=8)
+    return Figure(
+        "step",
+        "Affine pieces after one gradient step whose bias updates carry relative noise ε (mean of "
+        f"{dataset.sizes['draw']} draws). Left and middle: the exact step, of size 1 in every "
+        "bias, would land on the sawtooth with 2^L pieces (thick grey). Dotted: bound on the "
+        "expected regions at the measured slopes. Noise model: Karner, Kazeev, Petersen (2024); "
+        "networks and constants are jaxlab's reconstruction.",
+        figure,
+    )
+
+
+def _regions_and_pieces(dataset: xr.Dataset) -> Figure:
+    figure, axes = _panels(2, sharey=True, width=3.9, height=3.7)
+    for ax, variable in zip(axes[0], ("step_regions", "step_pieces"), strict=True):
+        draw_step(dataset, "slope-normalised sawtooth", variable, ax)
+    axes[0, 0].set_title("Activation regions level off ...")
+    axes[0, 1].set_title("... while affine pieces decay")
+    axes[0, 0].set_ylabel("mean count on [0, 1]")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, title="noise ε", fontsize=8)
+    return Figure(
+        "regions-and-pieces",
+        "The same noisy steps to the slope-normalised sawtooth, counted both ways. The paper "
+        "counts activation regions as a proxy; beyond the critical depth log2(1/ε) the proxy "
+        "stays up while the function itself becomes affine. Dotted: bound.",
+        figure,
+    )
+
+
+def _functions(dataset: xr.Dataset) -> Figure:
+    chosen = [e for e in (2.0**-8, 2.0**-6, 2.0**-4) if e in dataset.epsilon]
+    figure, axes = _panels(1 + len(chosen), rows=2, sharex=True, width=2.6, height=2.1)
+    x = dataset["sample"]
+    for row, network in zip(axes, dataset.step_network.values[:2], strict=True):
+        row[0].plot(x, dataset.control_example.sel(step_network=network), color="k", lw=0.5)
+        for ax, epsilon in zip(row[1:], chosen, strict=True):
+            after = dataset.step_example.sel(step_network=network, epsilon=epsilon)
+            ax.plot(x, after, color=_style.colour("bfloat16"), lw=0.5)
+            ax.set_ylim(row[0].get_ylim())
+        row[0].set_ylabel(f"{network}\nf(x)".replace("slope-normalised ", "slope-normalised\n"))
+    axes[0, 0].set_title("exact step")
+    for ax, epsilon in zip(axes[0, 1:], chosen, strict=True):
+        ax.set_title(f"ε = $2^{{{np.log2(epsilon):.0f}}}$")
+    for ax in axes[1]:
+        ax.set_xlabel("x")
+    return Figure(
+        "functions",
+        "The network function after the exact step and after noisy ones (one draw, the stored "
+        "depth nearest to 8). Above, the usual sawtooth; below, the one with internal slopes ±1, "
+        "which rounding noise flattens.",
+        figure,
+    )
+
+
+def _through_training(dataset: xr.Dataset) -> Figure:
+    models = [str(m) for m in dataset.model.values]
+    rates = dataset.learning_rate.values
+    figure, axes = _panels(
+        len(models), rows=len(rates), sharex=True, sharey="col", width=2.9, height=1.9
+    )
+    steps = np.maximum(dataset.checkpoint.values, 0.5)  # step 0 on a logarithmic axis
+    pieces = dataset.trained_pieces.sel(target="x^2")
+    for column, model in enumerate(models):
+        for row, rate in enumerate(rates):
+            ax = axes[row, column]
+            for policy in dataset.policy.values:
+                runs = pieces.sel(model=model, learning_rate=rate, policy=policy)
+                style = _policy_style(str(policy))
+                centre = runs.median("seed")
+                ax.plot(steps, centre, label=policy, **style)
+            ax.set(xscale="log", yscale="log")
+            if column == 0:
+                ax.set_ylabel(f"rate {rate:g}\npieces")
+        axes[0, column].set_title(model)
+        axes[-1, column].set_xlabel("gradient steps (start at 0.5)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    return Figure(
+        "training",
+        f"Affine pieces through full-batch gradient descent towards x², median of "
+        f"{dataset.sizes['seed']} starts; every format begins from identical reals. Vertical "
+        "differences within a panel are rounding; differences between rows are the learning rate.",
+        figure,
+    )
+
+
+def _policy_style(policy: str) -> dict:
+    fmt, *gradients = policy.split(" ")
+    style = _style.line(fmt) | {"markersize": 3.5, "lw": 1.1}
+    if gradients:
+        style |= {"linestyle": ":", "marker": ""}
+    return style
+
+
+def _damage(dataset: xr.Dataset) -> Figure:
+    models = [str(m) for m in dataset.model.values]
+    figure, axes = _panels(len(models), sharey=True, width=2.7, height=3.2)
+    final = dataset.trained_pieces.isel(checkpoint=-1)
+    logs = np.log(final / final.sel(policy=CONTROL))
+    for ax, model in zip(axes[0], models, strict=True):
+        for policy in dataset.policy.values:
+            if policy == CONTROL:
+                continue
+            one = logs.sel(model=model, policy=policy)
+            centre = np.exp(one.mean(("seed", "target")))
+            ax.plot(dataset.learning_rate, centre, label=policy, **_policy_style(str(policy)))
+        ax.axhline(1, color="k", lw=0.8)
+        ax.set(xscale="log", yscale="log", xlabel="learning rate", title=model)
+    axes[0, 0].set_ylabel(f"pieces at the end / {CONTROL}'s")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
+    return Figure(
+        "damage",
+        "Rounding damage in real training: geometric mean over starts and targets of the final "
+        "number of pieces, relative to the float64 run from the same start at the same rate "
+        "(1: no damage). 'gradients': only the gradient is computed in the format.",
+        figure,
+    )
+
+
+def _constructed(dataset: xr.Dataset) -> Figure:
+    figure, ((ax,),) = _panels(1, width=5.0, height=3.6)
+    depth = dataset.constructed_depth
+    for name, marker, size in zip(dataset.construction.values, "osD^", (9, 7, 5, 3), strict=True):
+        counts = dataset.constructed_pieces.sel(construction=name)
+        ax.plot(depth, counts, marker, ms=size, mfc="none", label=name, color=_style.colour(name))
+    ax.plot(depth, 2.0**depth, color="0.6", label="$2^L$", zorder=0)
+    most = [bounds.most_regions([2] * int(d)) for d in depth.values]
+    ax.plot(depth, most, color="0.3", ls=":", label="most for width 2: $3^L$")
+    ax.set(yscale="log", xlabel="hidden layers L", ylabel="affine pieces on [0, 1]")
+    ax.set_title("Constructed networks: exponential in depth, counted exactly")
+    ax.legend()
+    return Figure(
+        "constructed",
+        "Exact counts of the constructed networks. All four constructions have 2^L pieces.",
+        figure,
+    )
+
+
+_FIGURES = (
+    (_step, ("step_pieces",)),
+    (_regions_and_pieces, ("step_pieces", "step_regions")),
+    (_functions, ("step_pieces",)),
+    (_through_training, ("trained_pieces",)),
+    (_damage, ("trained_pieces",)),
+    (_constructed, ("constructed_pieces",)),
+    (_initial, ("initial_pieces",)),
+)

@@ -1,0 +1,37 @@
+"""Every notebook runs from its source without a warning, and its executed pair is up to date."""
+
+import pathlib
+
+import jupytext
+import nbclient
+import nbformat
+import pytest
+
+SOURCES = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.py"))
+
+
+def code(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_notebook_runs(source, tmp_path):
+    notebook = jupytext.read(source)
+    nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    complaints = [
+        output.get("text", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.get("name") == "stderr"
+    ]
+    assert not complaints
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_executed_pair_holds_the_same_code(source):
+    executed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert code(executed) == code(jupytext.read(source))
+    assert all(cell.get("execution_count") for cell in executed.cells if cell.cell_type == "code")
