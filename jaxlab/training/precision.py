@@ -8,15 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-_NAMES = {
-    "bf16": "bfloat16",
-    "fp16": "float16",
-    "fp32": "float32",
-    "fp64": "float64",
-    "f16": "float16",
-    "f32": "float32",
-    "f64": "float64",
-}
+from jaxlab.arithmetic import as_format, bfloat16, round_to
+
 _NATIVE = ("bfloat16", "float16", "float32", "float64")
 
 
@@ -129,13 +122,12 @@ def as_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
     >>> as_dtype("bf16"), as_dtype("float64")
     (dtype(bfloat16), dtype('float64'))
     """
-    expected = f"expected one of {', '.join(_NATIVE)}"
     try:
-        found = np.dtype(jnp.dtype(_NAMES.get(dtype, dtype) if isinstance(dtype, str) else dtype))
-    except TypeError:
-        raise ValueError(f"{name}: got {dtype!r}, {expected}") from None
-    if found.name not in _NATIVE:
-        raise ValueError(f"{name}: got {found.name}, {expected}")
+        found = as_format(dtype).dtype
+    except ValueError:
+        found = None
+    if found is None or found.name not in _NATIVE:
+        raise ValueError(f"{name}: got {dtype!r}, expected one of {', '.join(_NATIVE)}")
     return found
 
 
@@ -159,9 +151,8 @@ def require_available(policy: Policy) -> None:
 def convert(x: Float[Array, "*shape"], dtype: Any) -> Float[Array, "*shape"]:
     """Convert with exactly one rounding to nearest even (none where ``dtype`` is wider).
 
-    JAX takes float64 to bfloat16 through float32 and so rounds twice. Here the passage to float32
-    is rounded to odd: with 24 >= 8 + 2 bits the second rounding then equals the direct one
-    (Boldo and Melquiond 2008, doi:10.1109/TC.2007.70819).
+    JAX takes float64 to bfloat16 through float32 and so rounds twice; here the value is rounded
+    before it is converted.
 
     Parameters
     ----------
@@ -177,7 +168,7 @@ def convert(x: Float[Array, "*shape"], dtype: Any) -> Float[Array, "*shape"]:
     Array(1.00781, dtype=bfloat16)
     """
     if x.dtype == jnp.float64 and dtype == jnp.bfloat16:
-        x = _odd_float32(x)
+        x = round_to(x, bfloat16)
     return x.astype(dtype)
 
 
@@ -216,17 +207,6 @@ def add_update(
     """
     rounded = jnp.where(update == update, update, jnp.array(jnp.nan, update.dtype))
     return convert(convert(parameter, update.dtype) + rounded, parameter.dtype)
-
-
-def _odd_float32(x):
-    """Round float64 to float32 to odd: toward zero, then the last bit set if inexact."""
-    nearest = x.astype(jnp.float32)
-    back = nearest.astype(jnp.float64)
-    inexact = (back != x) & jnp.isfinite(x)
-    away = inexact & (jnp.abs(back) > jnp.abs(x))
-    bits = jax.lax.bitcast_convert_type(nearest, jnp.uint32)
-    bits = (bits - away.astype(jnp.uint32)) | inexact.astype(jnp.uint32)
-    return jax.lax.bitcast_convert_type(bits, jnp.float32)
 
 
 def _check_holds(policy, wide, narrow):

@@ -29,7 +29,7 @@ def test_constructors_fill_the_four_fields():
     ("fields", "message"),
     [
         (("float8", "fp16", "fp16", "fp16"), r"policy\.parameters: got 'float8'"),
-        (("fp32", "int32", "fp32", "fp32"), r"policy\.compute: got int32"),
+        (("fp32", "int32", "fp32", "fp32"), r"policy\.compute: got 'int32'"),
         (("fp32", "fp16", "bf16", "fp32"), r"policy\.accumulate.*policy\.compute"),
         (("fp32", "fp16", "fp16", "fp16"), r"policy\.update.*policy\.parameters"),
     ],
