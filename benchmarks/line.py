@@ -5,6 +5,7 @@ contenders take turns, so that a busy machine disturbs all of them alike. Compil
 jaxlab and the floor use all cores, NumPy and regioncam one: ``cpu_ms_per_network`` adds up cores.
 """
 
+import functools
 import itertools
 import statistics
 import time
@@ -94,9 +95,10 @@ def contenders(params: tuple[Layer, ...]) -> dict[str, Callable[[], object]]:
     nets = len(params[0].weight)
     loose = [[(w[i], b[i]) for w, b in params] for i in range(nets)]
     single = [[(np.float32(w), np.float32(b)) for w, b in net] for net in loose]
+    count = functools.partial(line.count, params, -1.0, 1.0, compiled=True)
     found: dict[str, Callable[[], object]] = {
-        "jaxlab regions": lambda: line.count(params, -1.0, 1.0, pieces=False).regions,
-        "jaxlab regions+pieces": lambda: line.count(params, -1.0, 1.0).regions,
+        "jaxlab regions": lambda: count(pieces=False).regions,
+        "jaxlab regions+pieces": lambda: count().regions,
         "numpy loop": lambda: np.array([numpy_regions(net, -1.0, 1.0) for net in loose]),
         "forward floor": forward_floor(params),
     }

@@ -103,12 +103,13 @@ plt.show()
 # %%
 def land(key, network, epsilon):
     """Arrive at `network` with relative noise epsilon on hidden bias updates of size 1."""
-    keys = jax.random.split(key, len(network))
+    keys = jax.random.split(key, len(network) - 1)
+    noise = [
+        epsilon * jax.random.uniform(k, layer.bias.shape, minval=-1.0)
+        for k, layer in zip(keys, network[:-1], strict=True)
+    ]
     noisy = [
-        layer._replace(
-            bias=layer.bias + epsilon * jax.random.uniform(k, layer.bias.shape, minval=-1.0)
-        )
-        for k, layer in zip(keys[:-1], network[:-1])
+        layer._replace(bias=layer.bias + u) for layer, u in zip(network[:-1], noise, strict=True)
     ]
     return (*noisy, network[-1])
 

@@ -22,8 +22,8 @@ def bits64(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt64[Array, "..."]:
     dtype('uint64')
     """
     with jax.enable_x64(True):
-        words = jax.random.bits(key, (2, *shape), np.uint32).astype(np.uint64)
-        return (words[0] << np.uint64(32)) | words[1]
+        words = jax.random.bits(key, (*shape, 2), np.uint32).astype(np.uint64)
+        return (words[..., 0] << np.uint64(32)) | words[..., 1]
 
 
 def uniform64(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
@@ -40,13 +40,25 @@ def uniform64(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."
         return odd.astype(jnp.float64) * 2.0**-53
 
 
+def normal_quantile(uniform: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Standard normal numbers from float64 uniform ones in (0, 1), by inversion.
+
+    Examples
+    --------
+    >>> with jax.enable_x64(True):
+    ...     float(normal_quantile(jnp.float64(0.5)))
+    0.0
+    """
+    with jax.enable_x64(True):
+        return math.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform - 1.0)
+
+
 def normal64(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Standard normal float64 numbers, by inversion.
+    """Standard normal float64 numbers.
 
     Examples
     --------
     >>> normal64(jax.random.key(0), (3,)).shape
     (3,)
     """
-    with jax.enable_x64(True):
-        return math.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform64(key, shape) - 1.0)
+    return normal_quantile(uniform64(key, shape))

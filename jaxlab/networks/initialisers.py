@@ -1,27 +1,33 @@
 """Random initialisations: one float64 draw, rounded once to each format.
 
-Draws of ``jax.random.normal`` in different dtypes from one key are unrelated numbers. Here every
-law is drawn in float64 and then rounded, so that networks of one key in two formats start from the
-same reals and differ by rounding alone.
+Draws of ``jax.random.normal`` in different dtypes from one key are unrelated numbers. Here a block
+of float64 uniform numbers is drawn per network, every law is the inverse of its distribution
+function applied to them, and the result is rounded: networks of one key in two formats start from
+the same reals and differ by rounding alone.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxlab.arithmetic import as_format, round_to
-from jaxlab.arithmetic.draws import normal64, uniform64
+from jaxlab.arithmetic.draws import normal_quantile, uniform64
 from jaxlab.networks.mlp import Layer, Parameters
 
-BiasLaw = Callable[[Key[Array, ""], int, int], Float[Array, " outputs"]]
-"""``(key, inputs, outputs) -> bias`` in float64."""
+BiasLaw = Callable[[Float[Array, " outputs"], int], Float[Array, " outputs"]]
+"""``(uniform, inputs) -> bias`` in float64, from one uniform number per neuron."""
 
-Initialiser = Callable[[Key[Array, ""], int, int], Layer]
-"""``(key, inputs, outputs) -> Layer`` in float64."""
+Initialiser = Callable[[Float[Array, "rows outputs"]], Layer]
+"""``uniform -> Layer`` in float64, from ``inputs + 3`` uniform numbers per neuron: one per weight,
+one for the bias, and two to spare (:func:`randomised_asymmetric` needs them)."""
+
+_ROWS = 3  # beyond the inputs
 
 
 def initialise(
@@ -51,7 +57,8 @@ def initialise(
 
     Returns
     -------
-    Tuple of layers of dtype ``as_format(fmt).dtype``.
+    Tuple of layers of dtype ``as_format(fmt).dtype``. Leading layers do not depend on what follows:
+    ``widths`` that begin alike give layers that begin alike.
 
     Raises
     ------
@@ -69,15 +76,20 @@ def initialise(
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths: got {tuple(widths)}, expected two or more positive integers")
     fmt = as_format(fmt)
-    keys = jax.random.split(key, len(widths) - 1)
 
     def place(leaf: Float[Array, "..."]) -> Float[Array, "..."]:
         if grid is not None:
             leaf = round_to(leaf, grid)
         return round_to(leaf, fmt).astype(fmt.dtype or jnp.float64)
 
+    shapes = [(inputs + _ROWS, outputs) for inputs, outputs in itertools.pairwise(widths)]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
     with jax.enable_x64(True):
-        layers = [initialiser(k, n, m) for k, n, m in zip(keys, widths, widths[1:], strict=False)]
+        # One draw for the whole network: compiling the generator is what a draw costs.
+        blocks = jnp.split(uniform64(key, (int(ends[-1]),)), ends[:-1])
+        layers = [
+            initialiser(block.reshape(shape)) for block, shape in zip(blocks, shapes, strict=True)
+        ]
         return jax.tree.map(place, tuple(layers))
 
 
@@ -90,7 +102,7 @@ def zero_bias() -> BiasLaw:
     >>> initialise(jax.random.key(0), (1, 2), he(zero_bias()), "float32")[0].bias
     Array([0., 0.], dtype=float32)
     """
-    return lambda key, inputs, outputs: jnp.zeros(outputs, jnp.float64)
+    return lambda uniform, inputs: jnp.zeros_like(uniform)
 
 
 def normal_bias(std: float = 1.0) -> BiasLaw:
@@ -99,11 +111,10 @@ def normal_bias(std: float = 1.0) -> BiasLaw:
     Examples
     --------
     >>> import jax
-    >>> with jax.enable_x64(True):
-    ...     normal_bias(0.1)(jax.random.key(0), 3, 2).shape
+    >>> initialise(jax.random.key(0), (1, 2), he(normal_bias(0.1)), "float32")[0].bias.shape
     (2,)
     """
-    return lambda key, inputs, outputs: std * normal64(key, (outputs,))
+    return lambda uniform, inputs: std * normal_quantile(uniform)
 
 
 def fan_in_bias(gain: float = math.sqrt(2.0)) -> BiasLaw:
@@ -112,11 +123,22 @@ def fan_in_bias(gain: float = math.sqrt(2.0)) -> BiasLaw:
     Examples
     --------
     >>> import jax
-    >>> with jax.enable_x64(True):
-    ...     fan_in_bias()(jax.random.key(0), 3, 2).shape
+    >>> initialise(jax.random.key(0), (1, 2), he(fan_in_bias()), "float32")[0].bias.shape
     (2,)
     """
-    return lambda key, inputs, outputs: normal_bias(gain / math.sqrt(inputs))(key, inputs, outputs)
+    return lambda uniform, inputs: gain / math.sqrt(inputs) * normal_quantile(uniform)
+
+
+def _independent(
+    weight: Callable[[Float[Array, "inputs outputs"]], Array], bias: BiasLaw
+) -> Initialiser:
+    """Weights by a quantile function, biases by their own law."""
+
+    def draw(uniform: Float[Array, "rows outputs"]) -> Layer:
+        inputs = uniform.shape[0] - _ROWS
+        return Layer(weight(uniform[:inputs]), bias(uniform[inputs], inputs))
+
+    return draw
 
 
 def gaussian(weight_std: float = 1.0, bias: BiasLaw | None = None) -> Initialiser:
@@ -129,13 +151,7 @@ def gaussian(weight_std: float = 1.0, bias: BiasLaw | None = None) -> Initialise
     (1, 4)
     """
     law = normal_bias() if bias is None else bias
-
-    def draw(key: Key[Array, ""], inputs: int, outputs: int) -> Layer:
-        for_weight, for_bias = jax.random.split(key)
-        weight = weight_std * normal64(for_weight, (inputs, outputs))
-        return Layer(weight, law(for_bias, inputs, outputs))
-
-    return draw
+    return _independent(lambda uniform: weight_std * normal_quantile(uniform), law)
 
 
 def he(bias: BiasLaw | None = None) -> Initialiser:
@@ -152,7 +168,9 @@ def he(bias: BiasLaw | None = None) -> Initialiser:
     (4,)
     """
     law = zero_bias() if bias is None else bias
-    return lambda key, inputs, outputs: gaussian(math.sqrt(2 / inputs), law)(key, inputs, outputs)
+    return _independent(
+        lambda uniform: math.sqrt(2 / uniform.shape[0]) * normal_quantile(uniform), law
+    )
 
 
 def xavier(bias: BiasLaw | None = None) -> Initialiser:
@@ -169,14 +187,9 @@ def xavier(bias: BiasLaw | None = None) -> Initialiser:
     (4, 1)
     """
     law = zero_bias() if bias is None else bias
-
-    def draw(key: Key[Array, ""], inputs: int, outputs: int) -> Layer:
-        for_weight, for_bias = jax.random.split(key)
-        bound = math.sqrt(6 / (inputs + outputs))
-        weight = bound * (2.0 * uniform64(for_weight, (inputs, outputs)) - 1.0)
-        return Layer(weight, law(for_bias, inputs, outputs))
-
-    return draw
+    return _independent(
+        lambda uniform: math.sqrt(6 / sum(uniform.shape)) * (2.0 * uniform - 1.0), law
+    )
 
 
 def pytorch() -> Initialiser:
@@ -189,13 +202,10 @@ def pytorch() -> Initialiser:
     >>> bool(abs(params[0].weight).max() <= 0.5)
     True
     """
-
-    def draw(key: Key[Array, ""], inputs: int, outputs: int) -> Layer:
-        bound = 1 / math.sqrt(inputs)
-        entries = bound * (2.0 * uniform64(key, (inputs + 1, outputs)) - 1.0)
-        return Layer(entries[:-1], entries[-1])
-
-    return draw
+    return _independent(
+        lambda uniform: (2.0 * uniform - 1.0) / math.sqrt(uniform.shape[0]),
+        lambda uniform, inputs: (2.0 * uniform - 1.0) / math.sqrt(inputs),
+    )
 
 
 # sigma of Lu et al., section 4: it balances the asymmetric entry's second moment.
@@ -220,14 +230,12 @@ def randomised_asymmetric(std: float = _ASYMMETRIC_STD) -> Initialiser:
     ((2, 3), (3,))
     """
 
-    def draw(key: Key[Array, ""], inputs: int, outputs: int) -> Layer:
-        for_normal, for_choice, for_beta = jax.random.split(key, 3)
-        scale = std / math.sqrt(inputs)
-        entries = scale * normal64(for_normal, (inputs + 1, outputs))
-        chosen = jax.random.randint(for_choice, (outputs,), 0, inputs + 1, jnp.int32)
-        # Beta(2, 1) has distribution function x**2 on [0, 1].
-        beta = jnp.sqrt(uniform64(for_beta, (outputs,)))
-        entries = entries.at[chosen, jnp.arange(outputs)].set(beta)
+    def draw(uniform: Float[Array, "rows outputs"]) -> Layer:
+        inputs, outputs = uniform.shape[0] - _ROWS, uniform.shape[1]
+        entries = std / math.sqrt(inputs) * normal_quantile(uniform[: inputs + 1])
+        chosen = (uniform[-2] * (inputs + 1)).astype(jnp.int32)
+        beta = jnp.sqrt(uniform[-1])  # Beta(2, 1) has distribution function x**2 on [0, 1]
+        entries = entries.at[chosen, jnp.arange(outputs, dtype=jnp.int32)].set(beta)
         return Layer(entries[:-1], entries[-1])
 
     return draw

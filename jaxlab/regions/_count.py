@@ -116,7 +116,7 @@ def _workers() -> int:
 def run_alone(params: _host.HostParameters, ends: Ends, limit: int) -> dict[str, float]:
     """Run one network (leaves without a network axis) in arrays of the size needed."""
     with np.errstate(all="ignore"):
-        swept = _host.sweep(params, *ends, limit)
+        swept = _host.sweep(params, *ends, limit, codes=False)
     if swept is None:
         return {"regions": -1, "pieces": -1, "steepest": np.nan, "undecided": 0, "exact": False}
     return {

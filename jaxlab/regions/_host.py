@@ -27,7 +27,7 @@ class Swept(NamedTuple):
     positions: np.ndarray
     values: np.ndarray
     slopes: np.ndarray
-    codes: np.ndarray
+    patterns: np.ndarray
     regions: int
     pieces: int
     steepest: float
@@ -35,15 +35,19 @@ class Swept(NamedTuple):
     complete: bool
 
 
-def sweep(params: HostParameters, start: np.ndarray, stop: np.ndarray, limit: int) -> Swept | None:
+def sweep(
+    params: HostParameters, start: np.ndarray, stop: np.ndarray, limit: int, *, codes: bool = True
+) -> Swept | None:
     """Propagate one float64 network's knots; None if a magnitude is not finite.
+
+    Without ``codes`` the activation patterns stay empty, which saves their copies.
 
     Stops after the first layer with more than ``limit`` regions: then ``regions`` is the count so
     far, a lower bound, as later layers only refine.
     """
     positions, hidden = np.array([0.0, 1.0]), np.stack([start, stop])
     tangents = (stop - start)[None]
-    codes = np.zeros((1, 0), bool)
+    patterns = np.zeros((1, 0), bool)
     undecided, steepest = 0, 0.0
     for weight, bias in params[:-1]:
         values, slopes = hidden @ weight + bias, tangents @ weight
@@ -61,11 +65,12 @@ def sweep(params: HostParameters, start: np.ndarray, stop: np.ndarray, limit: in
         hidden = np.where(hidden > threshold, hidden, 0)
         active = (hidden[1:] > 0) | (hidden[:-1] > 0)
         tangents = np.where(active, slopes[source[:-1]], 0)
-        codes = np.concatenate([codes[source[:-1]], active], axis=1)
+        if codes:
+            patterns = np.concatenate([patterns[source[:-1]], active], axis=1)
         if len(tangents) > limit:
             empty = np.zeros((0, params[-1][1].size))
             regions = len(tangents)
-            return Swept(positions, empty, empty, codes, regions, 1, steepest, undecided, False)
+            return Swept(positions, empty, empty, patterns, regions, 1, steepest, undecided, False)
     weight, bias = params[-1]
     values, slopes = hidden @ weight + bias, tangents @ weight
     if not (np.isfinite(values).all() and np.isfinite(slopes).all()):
@@ -76,7 +81,8 @@ def sweep(params: HostParameters, start: np.ndarray, stop: np.ndarray, limit: in
     breaks = ~joint.all(axis=1)
     undecided += int(((change != 0).any(axis=1) & ~breaks).sum())
     pieces = 1 + int(breaks.sum())
-    return Swept(positions, values, slopes, codes, len(slopes), pieces, steepest, undecided, True)
+    counts = len(slopes), pieces, steepest, undecided
+    return Swept(positions, values, slopes, patterns, *counts, True)
 
 
 def _crossings(values: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -19,11 +19,9 @@ import json
 import os
 import pathlib
 import shutil
-import time
 import uuid
 from typing import Any
 
-import jax
 import xarray as xr
 
 from jaxlab.arithmetic.fingerprint import fingerprint
@@ -31,7 +29,7 @@ from jaxlab.store import _arrays, _configs, _manifest
 from jaxlab.store._errors import StoreError as StoreError
 from jaxlab.store._manifest import Run as Run
 from jaxlab.store._progress import Progress, reporting
-from jaxlab.studies._study import Study, check_config, evaluate
+from jaxlab.studies._study import Study, check_config, default_workers, evaluate
 
 
 def create(
@@ -166,7 +164,7 @@ def markers(run: Run) -> dict[str, dict[str, Any]]:
 def advance(
     run: Run, study: Study, *, shard: tuple[int, int] = (0, 1), progress: Progress = True
 ) -> int:
-    """Compute the cells that have no marker yet, one after another.
+    """Compute the cells that have no marker yet, on a CPU a few side by side.
 
     Each cell's chunks are written and flushed, then its marker is renamed into place; a cell cut
     off before that is computed again, to the same bytes. 64-bit types are enabled throughout.
@@ -209,16 +207,14 @@ def advance(
     if not pending:
         return 0
     numerics = fingerprint().digest
-    with reporting(len(mine) - len(pending), len(mine), progress) as tick, jax.enable_x64(True):
-        start = time.perf_counter()
-        for cell, values in evaluate(study, config, pending):
+    workers = default_workers()
+    with reporting(len(mine) - len(pending), len(mine), progress) as tick:
+        for cell, values, seconds in evaluate(study, config, pending, workers):
             _arrays.write_cell(run.path / "data.zarr", cell, values)
-            seconds = time.perf_counter() - start
             marker = {"seconds": seconds, "variables": sorted(values), "numerics": numerics}
             file = run.path / "cells" / f"{cell.name}.json"
             _manifest.write_json(file, {**marker, **_manifest.stamp()})
             tick()
-            start = time.perf_counter()
     return len(pending)
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxlab.studies._study import Cell
+from jaxlab.studies._study import Cell, Values
 
 
 class Part(NamedTuple):
@@ -25,7 +25,7 @@ class Part(NamedTuple):
     name: str
     template: Callable[[Any], xr.Dataset]
     cells: Callable[[Any], Sequence[Cell]]
-    compute: Callable[[Any, Cell], Mapping[str, np.ndarray]]
+    compute: Callable[[Any, Cell], Values]
 
 
 class Variable(NamedTuple):
@@ -37,7 +37,9 @@ class Variable(NamedTuple):
     units: str = "1"
 
 
-def template(coords: Mapping[str, Sequence], variables: Mapping[str, Variable]) -> xr.Dataset:
+def template(
+    coords: Mapping[str, Sequence | np.ndarray], variables: Mapping[str, Variable]
+) -> xr.Dataset:
     """A Dataset whose float variables are all NaN and whose integer variables are all -1.
 
     Parameters
@@ -87,7 +89,7 @@ def combine(parts: Sequence[Part]) -> Part:
             for cell in part.cells(config)
         ]
 
-    def joined_compute(config: Any, cell: Cell) -> Mapping[str, np.ndarray]:
+    def joined_compute(config: Any, cell: Cell) -> Values:
         prefix, name = cell.name.split(".", 1)
         return by_name[prefix].compute(config, cell._replace(name=name))
 

@@ -1,4 +1,4 @@
-"""Estimates with intervals: means, paired ratios and power laws."""
+"""Estimates with intervals: means, paired ratios, exponents and power laws."""
 
 from typing import NamedTuple
 
@@ -61,7 +61,34 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike, level: float = LEVEL) ->
     """
     logs = np.log(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64))
     estimate = mean(logs, level)
-    return Estimate(*(float(np.exp(v)) for v in estimate[:3]), level)
+    value, low, high = (float(np.exp(v)) for v in estimate[:3])
+    return Estimate(value, low, high, level)
+
+
+def exponent(
+    x: tuple[float, float], samples: tuple[ArrayLike, ArrayLike], level: float = LEVEL
+) -> Estimate:
+    """Exponent of ``E[y] ~ x**exponent`` between two places, from independent samples at each.
+
+    The interval is the sampling error of the two means, carried to their log ratio to first order
+    (delta method); it says nothing about curvature in between.
+
+    Examples
+    --------
+    >>> round(exponent((1.0, 4.0), ([1.0, 3.0, 2.0], [8.0, 9.0, 7.0])).value, 6)
+    1.0
+    """
+    values = [np.asarray(sample, np.float64).ravel() for sample in samples]
+    means = [float(value.mean()) for value in values]
+    relative = [
+        float(value.var(ddof=1)) / value.size / centre**2
+        for value, centre in zip(values, means, strict=True)
+    ]
+    span = np.log(x[1] / x[0])
+    slope = float(np.log(means[1] / means[0]) / span)
+    quantile = _t_quantile(level, min(value.size for value in values) - 1)
+    half = quantile * float(np.sqrt(sum(relative))) / abs(float(span))
+    return Estimate(slope, slope - half, slope + half, level)
 
 
 class PowerLaw(NamedTuple):

@@ -157,8 +157,7 @@ def train(
         skipped=none,
     )
 
-    def segment(carry: _Carry, count: Array):
-        attempt = _attempt(problem, carry)
+    def measure(carry: _Carry, attempt: _Attempt) -> dict[str, PyTree]:
         snapshot = Snapshot(
             carry.step,
             carry.params,
@@ -167,13 +166,23 @@ def train(
             attempt.loss,
             problem.data,
         )
-        measured = {name: metric(snapshot) for name, metric in metrics.items()}
-        # The number of steps is data, so one compiled step serves every segment.
-        carry = jax.lax.fori_loop(
-            jnp.zeros_like(count), count, lambda _, now: _advance(problem, now), carry
-        )
-        return carry, measured
+        return {name: metric(snapshot) for name, metric in metrics.items()}
 
+    def segment(carry: _Carry, count: Array):
+        # The number of steps is data, so one compiled step serves every segment; its first
+        # iteration also measures, so the gradient is compiled once. The last segment has no step.
+        def step(index: Array, state: tuple[_Carry, dict[str, PyTree]]):
+            carry, measured = state
+            attempt = _attempt(problem, carry)
+            measured = jax.lax.cond(index == 0, lambda: measure(carry, attempt), lambda: measured)
+            moved = _advance(problem, carry, attempt)
+            return jax.lax.cond(index < count, lambda: moved, lambda: carry), measured
+
+        empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        last = jnp.maximum(count, 1)
+        return jax.lax.fori_loop(jnp.zeros_like(count), last, step, (carry, empty))
+
+    shapes = jax.eval_shape(lambda: measure(carry, _attempt(problem, carry)))
     counts = jnp.asarray(np.diff(steps, append=steps[-1:]))
     last, history = jax.lax.scan(segment, carry, counts)
     status = (last.failed_at >= 0).astype(jnp.int32)
@@ -223,9 +232,8 @@ def _attempt(problem: _Problem, carry: _Carry) -> _Attempt:
     return _Attempt(value, gradient, updates, state)
 
 
-def _advance(problem: _Problem, carry: _Carry) -> _Carry:
+def _advance(problem: _Problem, carry: _Carry, attempt: _Attempt) -> _Carry:
     """Take one step, skip it (overflow under dynamic scaling) or freeze (anything nonfinite)."""
-    attempt = _attempt(problem, carry)
     proposed = jax.tree.map(add_update, carry.params, attempt.updates)
     finite_loss = jnp.isfinite(attempt.loss)
     finite = finite_loss & _all_finite(attempt.gradient, proposed)

@@ -141,12 +141,17 @@ def stagnated_share(snapshot: Snapshot) -> Float[Array, ""]:
     >>> stagnated_share(Snapshot(jnp.int32(0), p, u, u, jnp.bfloat16(0)))
     Array(0.5, dtype=float32)
     """
-    # p and u are widened exactly; only the sum inside add_update rounds.
-    same = jax.tree.map(lambda p, u: add_update(p, u) == p, snapshot.params, snapshot.updates)
-    nonzero = _flat(snapshot.updates) != 0
-    lost = jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(same)]) & nonzero
-    total = jnp.sum(nonzero, dtype=jnp.int32)
-    return jnp.sum(lost, dtype=_wide()) / jnp.maximum(total, 1).astype(_wide())
+
+    # The sum that training performs: only add_update rounds. Counts per leaf, not one long vector:
+    # joining many small arrays is what would take time to compile.
+    def counts(p, u):
+        nonzero = u != 0
+        lost = nonzero & (add_update(p, u) == p)
+        return jnp.stack([jnp.sum(lost, dtype=jnp.int32), jnp.sum(nonzero, dtype=jnp.int32)])
+
+    leaves = jax.tree.leaves(jax.tree.map(counts, snapshot.params, snapshot.updates))
+    lost, nonzero = sum(leaves, jnp.zeros(2, jnp.int32))
+    return lost.astype(_wide()) / jnp.maximum(nonzero, 1).astype(_wide())
 
 
 def dead_share(inputs: Float[Array, "points features"], dtype: Any = None) -> Metric:

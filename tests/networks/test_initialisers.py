@@ -21,9 +21,8 @@ LEVEL = 1e-4
 
 
 def sample(law, inputs=50, outputs=200):
-    with jax.enable_x64(True):
-        layer = law(jax.random.key(7), inputs, outputs)
-        return np.asarray(layer.weight).ravel(), np.asarray(layer.bias).ravel()
+    (layer,) = init.initialise(jax.random.key(7), (inputs, outputs), law)
+    return np.asarray(layer.weight).ravel(), np.asarray(layer.bias).ravel()
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -90,8 +89,8 @@ def test_weights_and_biases_follow_their_law(law, weights, biases):
 
 def test_asymmetric_rows_have_one_beta_entry_in_a_uniform_place():
     inputs, outputs = 3, 20_000
-    with jax.enable_x64(True):
-        layer = init.randomised_asymmetric(std=1e-9)(jax.random.key(1), inputs, outputs)
+    law = init.randomised_asymmetric(std=1e-9)
+    (layer,) = init.initialise(jax.random.key(1), (inputs, outputs), law)
     entries = np.concatenate([np.asarray(layer.weight), np.asarray(layer.bias)[None]])
     chosen = entries.argmax(0)
     assert stats.chisquare(np.bincount(chosen, minlength=inputs + 1)).pvalue > LEVEL
@@ -100,6 +99,13 @@ def test_asymmetric_rows_have_one_beta_entry_in_a_uniform_place():
 
 def test_the_asymmetric_deviation_is_the_published_one():
     assert abs(init._ASYMMETRIC_STD - 0.600747) < 5e-7
+
+
+def test_networks_that_begin_alike_have_equal_leading_layers():
+    short = init.initialise(jax.random.key(0), (1, 8, 8, 1), LAWS["he"])
+    long = init.initialise(jax.random.key(0), (1, 8, 8, 8, 8, 1), LAWS["he"])
+    for a, b in zip(jax.tree.leaves(short[:2]), jax.tree.leaves(long[:2]), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
 def test_bad_widths_are_named():

@@ -49,7 +49,7 @@ def test_ensembles_equal_rational_arithmetic_without_exception(make, widths):
     rng = np.random.default_rng(7)
     nets, (start, stop) = [make(rng, widths) for _ in range(300)], ends(rng, widths[0])
     exact = [oracle.line(net, start, stop) for net in nets]
-    found = line.count(networks.stack(nets), start, stop)
+    found = line.count(networks.stack(nets), start, stop, compiled=True)
     assert found.exact.all()
     assert found.regions.tolist() == [e.regions for e in exact]
     assert found.pieces.tolist() == [e.pieces for e in exact]
@@ -92,7 +92,7 @@ def test_stored_networks_have_their_certified_counts(name):
 @pytest.mark.parametrize("name", CERTIFIED)
 def test_stored_networks_have_their_certified_counts_as_an_ensemble(name):
     params, lo, hi = networks.stored(name)
-    found = line.count(networks.stack([params] * 32), lo, hi)
+    found = line.count(networks.stack([params] * 32), lo, hi, compiled=True)
     alone = line.count(networks.layers(params), lo, hi)
     assert (found.regions == CERTIFIED[name]).all()
     assert (found.pieces == alone.pieces).all()
@@ -123,7 +123,7 @@ def test_noise_on_unit_sawtooths_makes_regions_that_are_not_pieces():
         net = networks.unit_sawtooth(4)
         noisy = [b + np.array([0, 1.0]) * rng.uniform(-1, 1, 2) * 2**-3 for _, b in net[:-1]]
         nets.append([(w, b) for (w, _), b in zip(net[:-1], noisy, strict=True)] + [net[-1]])
-    found = line.count(networks.stack(nets * 2), 0.0, 1.0)
+    found = line.count(networks.stack(nets * 2), 0.0, 1.0, compiled=True)
     exact = [oracle.line(net, 0.0, 1.0) for net in nets]
     assert found.regions.tolist() == [e.regions for e in exact] * 2
     assert found.pieces.tolist() == [e.pieces for e in exact] * 2

@@ -2,8 +2,22 @@
 
 import dataclasses
 
-FORMATS = ("float64", "float32", "float16", "bfloat16")
-"""Native formats compared in training; the first is the control."""
+POLICIES = (
+    "float64",
+    "float32",
+    "float16",
+    "bfloat16",
+    "float16 gradients",
+    "bfloat16 gradients",
+)
+"""Precisions compared in training; the first is the control. A plain name is a native policy, all
+four dtypes in one format; "gradients" is the paper's setting, where only the gradient is computed
+in the format and everything else in float64."""
+
+CONTROL = POLICIES[0]
+
+MODELS = ("He", "sawtooth", "Yarotsky square", "Milkert-Hyde-Laine")
+"""What can be trained: a random start, two constructions, and the peaks of a reparameterisation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +45,10 @@ class Config:
         Width of the trained networks that take a perturbed step.
     step_learning_rate, step_training_steps
         Rate of all steps, and float64 steps before the perturbed one.
+    training_models
+        Networks to train.
+    training_policies
+        Precisions to train in; the first must be the control, float64.
     training_depth, training_width
         Hidden layers of the trained networks, and width of those with a random start.
     training_seeds
@@ -57,6 +75,8 @@ class Config:
     step_width: int = 16
     step_learning_rate: float = 0.01
     step_training_steps: int = 100
+    training_models: tuple[str, ...] = MODELS
+    training_policies: tuple[str, ...] = POLICIES
     training_depth: int = 6
     training_width: int = 16
     training_seeds: int = 16
@@ -68,8 +88,19 @@ class Config:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name != "seed" and not _positive(value):
+            named = ("seed", "training_models", "training_policies")
+            if field.name not in named and not _positive(value):
                 raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
+        if not self.training_models or set(self.training_models) - set(MODELS):
+            raise ValueError(
+                f"training_models: got {self.training_models!r}, expected some of {MODELS}"
+            )
+        unknown = set(self.training_policies) - set(POLICIES)
+        if unknown or self.training_policies[:1] != POLICIES[:1]:
+            raise ValueError(
+                f"training_policies: got {self.training_policies!r}, expected {POLICIES[0]!r} "
+                f"first, then some of {POLICIES[1:]}"
+            )
         points = self.training_points
         if points & (points - 1) or points > 256:
             raise ValueError(f"training_points: got {points}, expected a power of two, at most 256")
@@ -81,7 +112,16 @@ def _positive(value: object) -> bool:
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(
+        initial_networks=300,
+        step_depths=(2, 4, 6, 8, 12),
+        step_exponents=(2, 4, 6, 8, 11, 24, 53),
+        training_models=MODELS[:3],
+        training_policies=(*POLICIES[:4], "bfloat16 gradients"),
+        training_seeds=12,
+        training_points=32,
+        training_steps=200,
+    ),
     "paper": Config(
         initial_widths=(10, 20, 50),
         initial_depths=(1, 2, 3, 4, 6, 8),

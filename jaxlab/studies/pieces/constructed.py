@@ -1,6 +1,5 @@
 """Part (b): networks written down by hand, counted and integrated exactly."""
 
-from collections.abc import Mapping
 from fractions import Fraction
 
 import jax
@@ -13,7 +12,7 @@ from jaxlab.arithmetic.draws import uniform64
 from jaxlab.networks import Parameters, constructions
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
-from jaxlab.studies._study import Cell
+from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
 
 CONSTRUCTIONS = (
@@ -63,7 +62,7 @@ def cells(config: Config) -> list[Cell]:
     ]
 
 
-def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
+def compute(config: Config, cell: Cell) -> Values:
     """Count on both segments; for Yarotsky's square integrate its error in rationals."""
     name = CONSTRUCTIONS[cell.index["construction"]]
     depth = config.constructed_depths[cell.index["constructed_depth"]]

@@ -4,12 +4,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import StrMethodFormatter
 
 from jaxlab.regions import bounds
 from jaxlab.studies import _style
+from jaxlab.studies._statistics import Estimate, ratio
 from jaxlab.studies._study import Figure
-from jaxlab.studies.pieces.trained import CONTROL
+from jaxlab.studies.pieces.config import CONTROL
+from jaxlab.studies.pieces.step import example_depth
 
+_COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73")
 _NOISE_FORMATS = {8: "bfloat16", 11: "float16", 24: "float32", 53: "float64"}
 
 
@@ -23,6 +28,23 @@ def figures(dataset: xr.Dataset) -> list[Figure]:
     return drawn
 
 
+def _plain(*axes) -> None:
+    """Tick labels 16, 32, 64 on a logarithmic axis."""
+    for axis in axes:
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def _step_legend(figure, ax: Axes) -> None:
+    """One legend below all panels: noise levels, the exact step, the bound."""
+    handles, labels = ax.get_legend_handles_labels()
+    handles += [
+        Line2D([], [], color="0.6", lw=3, alpha=0.5),
+        Line2D([], [], color="0.3", lw=1, ls=":"),
+    ]
+    labels += ["exact step: $2^L$", "bound (colour: ε)"]
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, title="noise ε", fontsize=8)
+
+
 def _panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 3.3, **options):
     figure, axes = plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False, **options
@@ -34,26 +56,32 @@ def _panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 
 def draw_initial(dataset: xr.Dataset, ax: Axes) -> None:
     """Mean pieces at He's start against the number of hidden neurons, on ``ax``."""
     means = dataset.initial_pieces.sel(segment="[-1, 1]").mean("network")
-    for law, label in (("he", "He"), ("pytorch", "PyTorch default"), ("gaussian", "N(0, 1)")):
+    labels = {"gaussian": "N(0, 1)", "he": "He", "pytorch": "PyTorch default"}
+    for (law, label), tint in zip(labels.items(), _COLOURS, strict=False):
         for width, marker in zip(means.width.values, "osD^vP", strict=False):
             one = means.sel(law=law, width=width)
             ax.plot(
                 one.depth * width,
                 one,
                 marker=marker,
-                color=_style.colour(law),
+                color=tint,
+                mfc="none",
                 label=f"{label}, width {width}",
             )
-    neurons = np.array([1.0, float((dataset.width * dataset.depth).max())])
+    neurons = dataset.width * dataset.depth
+    neurons = np.array([float(neurons.min()), float(neurons.max())])
     ax.plot(neurons, 1 + neurons / 2, color="0.5", ls="--", label="1 + neurons / 2")
-    ax.set(xscale="log", yscale="log", xlabel="hidden neurons", ylabel="affine pieces on [−1, 1]")
+    ax.set(xlabel="hidden neurons", ylabel="mean affine pieces on [−1, 1]")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    _plain(ax.xaxis, ax.yaxis)
     ax.legend(fontsize=7.5)
 
 
 def _initial(dataset: xr.Dataset) -> Figure:
     figure, ((ax,),) = _panels(1, width=5.2, height=3.8)
     draw_initial(dataset, ax)
-    ax.set_title("Random networks: linear in the neurons, not exponential in depth")
+    ax.set_title("Random networks: pieces follow the neurons, not the depth")
     return Figure(
         "initial",
         f"Mean number of affine pieces of {dataset.sizes['network']} random networks per point, "
@@ -96,8 +124,7 @@ def _step(dataset: xr.Dataset) -> Figure:
         draw_step(dataset, network, "step_pieces", ax)
         ax.set_title(title)
     axes[0, 0].set_ylabel("affine pieces on [0, 1]")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, title="noise ε", fontsize=8)
+    _step_legend(figure, axes[0, 0])
     return Figure(
         "step",
         "Affine pieces after one gradient step whose bias updates carry relative noise ε (mean of "
@@ -116,8 +143,7 @@ def _regions_and_pieces(dataset: xr.Dataset) -> Figure:
     axes[0, 0].set_title("Activation regions level off ...")
     axes[0, 1].set_title("... while affine pieces decay")
     axes[0, 0].set_ylabel("mean count on [0, 1]")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, title="noise ε", fontsize=8)
+    _step_legend(figure, axes[0, 0])
     return Figure(
         "regions-and-pieces",
         "The same noisy steps to the slope-normalised sawtooth, counted both ways. The paper "
@@ -129,25 +155,26 @@ def _regions_and_pieces(dataset: xr.Dataset) -> Figure:
 
 def _functions(dataset: xr.Dataset) -> Figure:
     chosen = [e for e in (2.0**-8, 2.0**-6, 2.0**-4) if e in dataset.epsilon]
-    figure, axes = _panels(1 + len(chosen), rows=2, sharex=True, width=2.6, height=2.1)
+    figure, axes = _panels(1 + len(chosen), rows=2, sharex=True, width=2.6, height=2.2)
+    depth = example_depth([int(d) for d in dataset.step_depth])
     x = dataset["sample"]
     for row, network in zip(axes, dataset.step_network.values[:2], strict=True):
-        row[0].plot(x, dataset.control_example.sel(step_network=network), color="k", lw=0.5)
+        one = dataset.sel(step_network=network, step_depth=depth, draw=0)
+        row[0].plot(x, one.control_example, color="k", lw=0.7)
+        row[0].set_title(f"exact step: {int(one.control_pieces)} pieces")
         for ax, epsilon in zip(row[1:], chosen, strict=True):
-            after = dataset.step_example.sel(step_network=network, epsilon=epsilon)
-            ax.plot(x, after, color=_style.colour("bfloat16"), lw=0.5)
-            ax.set_ylim(row[0].get_ylim())
+            after = one.sel(epsilon=epsilon)
+            ax.plot(x, after.step_example, color=_style.colour("bfloat16"), lw=0.7)
+            exponent = np.log2(epsilon)
+            ax.set_title(f"ε = $2^{{{exponent:.0f}}}$: {int(after.step_pieces)} pieces")
         row[0].set_ylabel(f"{network}\nf(x)".replace("slope-normalised ", "slope-normalised\n"))
-    axes[0, 0].set_title("exact step")
-    for ax, epsilon in zip(axes[0, 1:], chosen, strict=True):
-        ax.set_title(f"ε = $2^{{{np.log2(epsilon):.0f}}}$")
     for ax in axes[1]:
         ax.set_xlabel("x")
     return Figure(
         "functions",
-        "The network function after the exact step and after noisy ones (one draw, the stored "
-        "depth nearest to 8). Above, the usual sawtooth; below, the one with internal slopes ±1, "
-        "which rounding noise flattens.",
+        f"The network function of depth {depth} after the exact step and after noisy ones (the "
+        "first draw). Above, the usual sawtooth; below, the one with internal slopes ±1, which the "
+        "same noise flattens. The vertical scales differ.",
         figure,
     )
 
@@ -156,30 +183,36 @@ def _through_training(dataset: xr.Dataset) -> Figure:
     models = [str(m) for m in dataset.model.values]
     rates = dataset.learning_rate.values
     figure, axes = _panels(
-        len(models), rows=len(rates), sharex=True, sharey="col", width=2.9, height=1.9
+        len(models), rows=len(rates), sharex=True, sharey=True, width=2.9, height=2.0
     )
-    steps = np.maximum(dataset.checkpoint.values, 0.5)  # step 0 on a logarithmic axis
     pieces = dataset.trained_pieces.sel(target="x^2")
+    # The same starts in every format: one that overflows in any of them is left out of all.
+    pieces = pieces.where((pieces > 0).all(("policy", "checkpoint")))
     for column, model in enumerate(models):
-        for row, rate in enumerate(rates):
-            ax = axes[row, column]
+        for ax, rate in zip(axes[:, column], rates, strict=True):
             for policy in dataset.policy.values:
                 runs = pieces.sel(model=model, learning_rate=rate, policy=policy)
-                style = _policy_style(str(policy))
-                centre = runs.median("seed")
-                ax.plot(steps, centre, label=policy, **style)
-            ax.set(xscale="log", yscale="log")
+                ax.plot(
+                    dataset.checkpoint,
+                    runs.median("seed"),
+                    label=policy,
+                    **_policy_style(str(policy)),
+                )
+            ax.set_xscale("symlog", linthresh=1)
+            ax.set_yscale("log", base=2)
+            _plain(ax.xaxis, ax.yaxis)
             if column == 0:
-                ax.set_ylabel(f"rate {rate:g}\npieces")
+                ax.set_ylabel(f"rate {rate:g}\naffine pieces")
         axes[0, column].set_title(model)
-        axes[-1, column].set_xlabel("gradient steps (start at 0.5)")
+        axes[-1, column].set_xlabel("gradient steps")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     return Figure(
         "training",
         f"Affine pieces through full-batch gradient descent towards x², median of "
-        f"{dataset.sizes['seed']} starts; every format begins from identical reals. Vertical "
-        "differences within a panel are rounding; differences between rows are the learning rate.",
+        f"{dataset.sizes['seed']} starts less those that overflow in any format; every format "
+        "begins from identical reals. Differences within a panel are rounding; differences between "
+        "rows are the learning rate.",
         figure,
     )
 
@@ -196,16 +229,24 @@ def _damage(dataset: xr.Dataset) -> Figure:
     models = [str(m) for m in dataset.model.values]
     figure, axes = _panels(len(models), sharey=True, width=2.7, height=3.2)
     final = dataset.trained_pieces.isel(checkpoint=-1)
-    logs = np.log(final / final.sel(policy=CONTROL))
+    final = final.where(final > 0)
     for ax, model in zip(axes[0], models, strict=True):
-        for policy in dataset.policy.values:
-            if policy == CONTROL:
-                continue
-            one = logs.sel(model=model, policy=policy)
-            centre = np.exp(one.mean(("seed", "target")))
-            ax.plot(dataset.learning_rate, centre, label=policy, **_policy_style(str(policy)))
+        for policy in dataset.policy.values[1:]:
+            kept = [
+                _paired(final.sel(model=model, learning_rate=r), policy)
+                for r in final.learning_rate
+            ]
+            centre = np.array([estimate.value for estimate in kept])
+            spread = [
+                centre - [estimate.low for estimate in kept],
+                np.array([estimate.high for estimate in kept]) - centre,
+            ]
+            style = _policy_style(str(policy)) | {"elinewidth": 0.8, "capsize": 2}
+            ax.errorbar(dataset.learning_rate, centre, spread, label=policy, **style)
         ax.axhline(1, color="k", lw=0.8)
-        ax.set(xscale="log", yscale="log", xlabel="learning rate", title=model)
+        ax.set(xscale="log", xlabel="learning rate", title=model)
+        ax.set_yscale("log", base=2)
+        _plain(ax.yaxis)
     axes[0, 0].set_ylabel(f"pieces at the end / {CONTROL}'s")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
@@ -213,9 +254,17 @@ def _damage(dataset: xr.Dataset) -> Figure:
         "damage",
         "Rounding damage in real training: geometric mean over starts and targets of the final "
         "number of pieces, relative to the float64 run from the same start at the same rate "
-        "(1: no damage). 'gradients': only the gradient is computed in the format.",
+        "(1: no damage), with 99% intervals. 'gradients': only the gradient is computed in the "
+        "format.",
         figure,
     )
+
+
+def _paired(final: xr.DataArray, policy: str) -> Estimate:
+    """Pieces relative to the control's over the runs that both can be counted."""
+    ours, control = (final.sel(policy=p).values.ravel() for p in (policy, CONTROL))
+    both = np.isfinite(ours) & np.isfinite(control)
+    return ratio(ours[both], control[both])
 
 
 def _constructed(dataset: xr.Dataset) -> Figure:

@@ -1,6 +1,9 @@
-"""Part (a): affine pieces of random networks before any training, against depth and width."""
+"""Part (a): affine pieces of random networks before any training, against depth and width.
 
-from collections.abc import Mapping
+Networks of different depths are nested: the one of depth H is the first H hidden layers of the
+deepest one, with the last layer of that. Counts at one depth are independent draws; counts at two
+depths are paired.
+"""
 
 import jax
 import numpy as np
@@ -10,7 +13,7 @@ from jaxlab import regions
 from jaxlab.networks import initialisers
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
-from jaxlab.studies._study import Cell
+from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
 
 LAWS = {
@@ -42,27 +45,29 @@ def template(config: Config) -> xr.Dataset:
 
 
 def cells(config: Config) -> list[Cell]:
-    """One cell per law, width and depth."""
+    """One cell per law and width."""
     return [
-        Cell(f"{law}-width{width}-depth{depth}", {"law": i, "width": j, "depth": k})
+        Cell(f"{law}-width{width}", {"law": i, "width": j})
         for i, law in enumerate(LAWS)
         for j, width in enumerate(config.initial_widths)
-        for k, depth in enumerate(config.initial_depths)
     ]
 
 
-def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
-    """Draw the networks in float64 and count on both segments."""
-    law = list(LAWS)[cell.index["law"]]
+def compute(config: Config, cell: Cell) -> Values:
+    """Draw the deepest networks in float64 and count all depths on both segments."""
+    law = LAWS[list(LAWS)[cell.index["law"]]]
     width = config.initial_widths[cell.index["width"]]
-    depth = config.initial_depths[cell.index["depth"]]
     keys = jax.random.split(named_key(config.seed, cell.name), config.initial_networks)
-    widths = (1, *[width] * depth, 1)
-    params = jax.vmap(lambda key: initialisers.initialise(key, widths, LAWS[law]))(keys)
-    counts = [regions.line.count(params, start, stop) for start, stop in SEGMENTS.values()]
+    widths = (1, *[width] * max(config.initial_depths), 1)
+    draw = jax.jit(jax.vmap(lambda key: initialisers.initialise(key, widths, law)))
+    *hidden, last = jax.tree.map(np.asarray, draw(keys))
+    counts = [
+        [regions.line.count((*hidden[:depth], last), *ends) for ends in SEGMENTS.values()]
+        for depth in config.initial_depths
+    ]
     return {
-        "initial_pieces": np.stack([count.pieces for count in counts]),
-        "initial_regions": np.stack([count.regions for count in counts]),
+        "initial_pieces": np.array([[count.pieces for count in row] for row in counts]),
+        "initial_regions": np.array([[count.regions for count in row] for row in counts]),
     }
 
 

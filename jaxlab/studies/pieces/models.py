@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import jax.flatten_util
 from jaxtyping import Array, Float, Key
 
 from jaxlab import training
@@ -49,14 +49,8 @@ def _jittered(
     build: Callable[[int], Parameters], key: Key[Array, ""], config: Config
 ) -> Parameters:
     """A construction with relative normal noise on every entry."""
-    exact = build(config.training_depth)
-    leaves, structure = jax.tree.flatten(exact)
-    keys = jax.random.split(key, len(leaves))
-    noisy = [
-        round_to(leaf * (1 + config.training_jitter * normal64(k, leaf.shape)), GRID)
-        for k, leaf in zip(keys, leaves, strict=True)
-    ]
-    return jax.tree.unflatten(structure, noisy)
+    flat, unravel = jax.flatten_util.ravel_pytree(build(config.training_depth))
+    return unravel(round_to(flat * (1 + config.training_jitter * normal64(key, flat.shape)), GRID))
 
 
 def _peaks_start(key: Key[Array, ""], config: Config) -> Float[Array, " depth"]:
@@ -84,7 +78,7 @@ MODELS = {
 
 TARGETS = {
     "x^2": lambda x: x * x,
-    "sawtooth": lambda x: 1 - jnp.abs(1 - (8 * x) % 2),
+    "sawtooth": lambda x: 1 - abs(1 - (8 * x) % 2),
 }
 """The square, and the sawtooth of 8 pieces (``h_3``)."""
 
@@ -95,3 +89,9 @@ def loss(name: str, policy: training.Policy) -> Callable[[Any, Any], Float[Array
     error = training.mean_squared_error(policy)
     network = MODELS[name].network
     return lambda trainable, batch: error(network(trainable), batch)
+
+
+@functools.lru_cache(maxsize=64)
+def starts(name: str, config: Config) -> Callable[[Key[Array, " seeds"]], Any]:
+    """``keys -> trainables`` with a leading axis: the compiled starts of a model."""
+    return jax.jit(jax.vmap(lambda key: MODELS[name].start(key, config)))

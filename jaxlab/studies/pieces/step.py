@@ -6,7 +6,8 @@ are the best case for gradient descent, and show what assumption (B) is about. T
 by gradient descent from He's start, and its step is a genuine one.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -20,12 +21,12 @@ from jaxlab.networks import Parameters, apply, constructions, initialisers, widt
 from jaxlab.regions import bounds
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
-from jaxlab.studies._study import Cell
+from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
 
 NETWORKS = ("sawtooth", "slope-normalised sawtooth", "trained from He")
 SAMPLES = 2049
-"""Points of the example curves; they are drawn for the depth nearest to 8."""
+"""Points of the example curves; they are stored for the depth nearest to 6."""
 _TRAINED = 8  # trained networks among which the draws are shared out
 
 
@@ -69,9 +70,9 @@ def cells(config: Config) -> list[Cell]:
     ]
 
 
-def example_depth(config: Config) -> int:
+def example_depth(depths: Sequence[int]) -> int:
     """The depth whose functions are stored for the figures."""
-    return min(config.step_depths, key=lambda depth: abs(depth - 8))
+    return min(depths, key=lambda depth: abs(depth - 6))
 
 
 class _Steps(NamedTuple):
@@ -81,13 +82,13 @@ class _Steps(NamedTuple):
     updates: tuple[np.ndarray, ...]
 
 
-def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
+def compute(config: Config, cell: Cell) -> Values:
     """Take the exact step and the noisy ones, and count."""
     name = NETWORKS[cell.index["step_network"]]
     depth = config.step_depths[cell.index["step_depth"]]
     key = named_key(config.seed, cell.name)
     with jax.enable_x64(True):
-        steps = _trained_steps(config, depth, key) if "He" in name else _landing_steps(name, depth)
+        steps = _trained_steps(config, depth) if "He" in name else _landing_steps(name, depth)
         owner = np.arange(config.step_draws) % len(steps.updates[0])
         epsilons = np.array([2.0**-k for k in config.step_exponents])
         noisy = _noisy_arrivals(key, steps, owner, epsilons)
@@ -104,8 +105,8 @@ def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
             "step_bound": _bounds(steps, epsilons, steepest),
             **_assumption_a(steps.updates),
         }
-        if depth == example_depth(config):
-            result |= _examples(steps, noisy)
+        if depth == example_depth(config.step_depths):
+            result = {**result, **_examples(steps, noisy)}
     return result
 
 
@@ -118,14 +119,15 @@ def _landing_steps(name: str, depth: int) -> _Steps:
     return _Steps(arrival, tuple(np.ones((1, n)) for n in widths(arrival)[1:-1]))
 
 
-def _trained_steps(config: Config, depth: int, key: jax.Array) -> _Steps:
-    """Train in float64 on x**2, then take one more exact step and keep its bias updates."""
+def _trained_steps(config: Config, depth: int) -> _Steps:
+    """Train in float64 on x**2, then take one more exact step and keep its bias updates.
+
+    Starts of different depths are nested: the first hidden layers of the deepest, and its last.
+    """
     policy = training.Policy.native("float64")
-    count = min(_TRAINED, config.step_draws)
-    keys = jax.random.split(key, count)
-    shape = (1, *[config.step_width] * depth, 1)
-    law = initialisers.he(initialisers.fan_in_bias())
-    start = jax.vmap(lambda k: initialisers.initialise(k, shape, law))(keys)
+    keys = jax.random.split(named_key(config.seed, "step-start"), min(_TRAINED, config.step_draws))
+    *hidden, last = _deepest_starts(config)(keys)
+    start = (*hidden[:depth], last)
     x = jnp.linspace(0.0, 1.0, config.training_points + 1, dtype=jnp.float64)[:, None]
     history = training.ensemble(
         training.mean_squared_error(policy),
@@ -136,10 +138,17 @@ def _trained_steps(config: Config, depth: int, key: jax.Array) -> _Steps:
         checkpoints=(0, config.step_training_steps, config.step_training_steps + 1),
         metrics={"biases": _hidden_biases},
         keys=keys,
-        learning_rate=jnp.full(count, config.step_learning_rate, jnp.float64),
+        learning_rate=jnp.full(keys.shape, config.step_learning_rate, jnp.float64),
     )
     biases = history.metrics["biases"]
     return _Steps(history.params, tuple(np.asarray(b[:, 2] - b[:, 1]) for b in biases))
+
+
+@functools.lru_cache(maxsize=8)
+def _deepest_starts(config: Config):
+    shape = (1, *[config.step_width] * max(config.step_depths), 1)
+    law = initialisers.he(initialisers.fan_in_bias())
+    return jax.jit(jax.vmap(lambda key: initialisers.initialise(key, shape, law)))
 
 
 def _hidden_biases(snapshot: training.Snapshot) -> tuple[jax.Array, ...]:
@@ -182,7 +191,7 @@ def _bounds(steps: _Steps, epsilons: np.ndarray, steepest: np.ndarray) -> np.nda
     )
 
 
-def _assumption_a(updates: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+def _assumption_a(updates: tuple[np.ndarray, ...]) -> Values:
     size = np.abs(np.concatenate(updates, axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
         reciprocal = np.where(size > 0, 1 / size, 0).sum() / (size > 0).sum()
@@ -192,7 +201,7 @@ def _assumption_a(updates: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
     }
 
 
-def _examples(steps: _Steps, noisy: Parameters) -> dict[str, np.ndarray]:
+def _examples(steps: _Steps, noisy: Parameters) -> Values:
     x = jnp.linspace(0.0, 1.0, SAMPLES, dtype=jnp.float64)[:, None]
     curve = jax.jit(lambda params: apply(params, x)[:, 0])
     first = jax.tree.map(lambda leaf: leaf[:, 0], noisy)

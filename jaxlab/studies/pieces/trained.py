@@ -1,7 +1,5 @@
 """Part (d): real training in every native format, beside its same-seed float64 control."""
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,17 +10,13 @@ from jaxlab.arithmetic import round_to
 from jaxlab.networks import Parameters, apply
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
-from jaxlab.studies._study import Cell
-from jaxlab.studies.pieces.config import FORMATS, Config
-from jaxlab.studies.pieces.models import GRID, MODELS, TARGETS, loss
+from jaxlab.studies._study import Cell, Values
+from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.models import GRID, MODELS, TARGETS, loss, starts
 
-POLICIES = {fmt: training.Policy.native(fmt) for fmt in FORMATS} | {
-    f"{fmt} gradients": training.Policy.gradient(fmt, parameters="float64")
-    for fmt in ("float16", "bfloat16")
-}
-"""All four dtypes in one format; and the paper's setting, where only the gradient is rounded."""
+NOT_FINITE = -2
+"""Stands for a count that a network with overflowing values does not have (-1: not computed)."""
 
-CONTROL = FORMATS[0]
 _SAMPLES = 257
 
 
@@ -35,11 +29,14 @@ def template(config: Config) -> xr.Dataset:
     """Counts and errors per model, policy, target, rate, seed and checkpoint."""
     run = ("model", "policy", "target", "learning_rate", "seed")
     through = (*run, "checkpoint")
-    neurons = [config.training_depth * model.width(config) for model in MODELS.values()]
+    neurons = [
+        config.training_depth * model.width(config)
+        for model in (MODELS[name] for name in config.training_models)
+    ]
     dataset = empty(
         {
-            "model": list(MODELS),
-            "policy": list(POLICIES),
+            "model": config.training_models,
+            "policy": config.training_policies,
             "target": list(TARGETS),
             "learning_rate": config.training_learning_rates,
             "seed": range(config.training_seeds),
@@ -51,8 +48,9 @@ def template(config: Config) -> xr.Dataset:
             "trained_regions": Variable(through, int, "activation regions on [0, 1]"),
             "rmse": Variable(through, float, "root mean square error of the stored network"),
             "stagnated": Variable(through, float, "share of nonzero updates that are lost"),
-            "zero_gradient": Variable(through, float, "share of gradient entries that are zero"),
-            "failed_at": Variable(run, int, "step that became nonfinite (-1: none)", "steps"),
+            "steps_taken": Variable(
+                run, int, "gradient steps before one was not finite and the run was frozen", "steps"
+            ),
             "trained_example": Variable(
                 ("model", "policy", "target", "learning_rate", "abscissa"),
                 float,
@@ -67,22 +65,22 @@ def cells(config: Config) -> list[Cell]:
     """One cell per model and policy."""
     return [
         Cell(f"{model}-{policy}".replace(" ", "-"), {"model": i, "policy": j})
-        for i, model in enumerate(MODELS)
-        for j, policy in enumerate(POLICIES)
+        for i, model in enumerate(config.training_models)
+        for j, policy in enumerate(config.training_policies)
     ]
 
 
-def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
+def compute(config: Config, cell: Cell) -> Values:
     """Train all targets, rates and seeds at once; count at every checkpoint in float64."""
-    name = list(MODELS)[cell.index["model"]]
-    policy = POLICIES[list(POLICIES)[cell.index["policy"]]]
+    name = config.training_models[cell.index["model"]]
+    policy = _policy(config.training_policies[cell.index["policy"]])
     model = MODELS[name]
     grid = (len(TARGETS), len(config.training_learning_rates), config.training_seeds)
     with jax.enable_x64(True):
         x, y = _data(config, model.complement)
         # Seeds vary fastest, then rates, then targets; every format asks for the same keys.
         keys = jax.random.split(named_key(config.seed, f"train-{name}"), config.training_seeds)
-        start = jax.vmap(lambda key: model.start(key, config))(keys)
+        start = starts(name, config)(keys)
         keys, start = jax.tree.map(
             lambda leaf: jnp.tile(leaf, (grid[0] * grid[1], *[1] * (leaf.ndim - 1))), (keys, start)
         )
@@ -90,7 +88,7 @@ def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
         history = training.ensemble(
             loss(name, policy),
             jax.tree.map(lambda leaf: leaf.astype(policy.parameters), start),
-            (x, jnp.repeat(y, grid[1] * grid[2], axis=0)),
+            (jnp.asarray(x), jnp.asarray(np.repeat(y, grid[1] * grid[2], axis=0))),
             training.gradient_descent,
             policy=policy,
             checkpoints=checkpoints(config),
@@ -99,14 +97,22 @@ def compute(config: Config, cell: Cell) -> Mapping[str, np.ndarray]:
             learning_rate=jnp.tile(jnp.repeat(rates, grid[2]), grid[0]),
             data_axes=(None, 0),
         )
-        networks = jax.vmap(jax.vmap(model.network))(history.metrics["trainable"])
+        networks = jax.jit(jax.vmap(jax.vmap(model.network)))(history.metrics["trainable"])
         measured = _measure(networks, x, y, grid, model.complement)
-        stagnated, zero = history.metrics["stagnated"], history.metrics["zero_gradient"]
-        return measured | {
+        stagnated = history.metrics["stagnated"]
+        failed = np.asarray(history.failed_at, np.int64)
+        return {
+            **measured,
             "stagnated": np.asarray(stagnated).reshape(*grid, -1),
-            "zero_gradient": np.asarray(zero).reshape(*grid, -1),
-            "failed_at": np.asarray(history.failed_at, np.int64).reshape(grid),
+            "steps_taken": np.where(failed < 0, config.training_steps, failed).reshape(grid),
         }
+
+
+def _policy(name: str) -> training.Policy:
+    fmt, *only = name.split(" ")
+    if only:
+        return training.Policy.gradient(fmt, parameters="float64")
+    return training.Policy.native(fmt)
 
 
 def _trainable(snapshot: training.Snapshot):
@@ -116,37 +122,45 @@ def _trainable(snapshot: training.Snapshot):
 _METRICS = {
     "trainable": _trainable,
     "stagnated": training.metrics.stagnated_share,
-    "zero_gradient": training.metrics.gradient_zero_share,
 }
 
 
-def _data(config: Config, complement: bool):
+def _data(config: Config, complement: bool) -> tuple[np.ndarray, np.ndarray]:
     """Abscissae ``(points, 1)`` and labels ``(targets, points, 1)`` on the common grid."""
     points = config.training_points
-    x = jnp.arange(points + 1, dtype=jnp.float64)[:, None] / points  # exact in every format
-    y = jnp.stack([target(x) for target in TARGETS.values()])
-    return x, round_to(x - y if complement else y, GRID)
+    x = np.arange(points + 1, dtype=np.float64)[:, None] / points  # exact in every format
+    y = np.stack([target(x) for target in TARGETS.values()])
+    return x, np.asarray(round_to(x - y if complement else y, GRID))
 
 
-def _measure(networks: Parameters, x, y, grid, complement: bool) -> dict[str, np.ndarray]:
+def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
     """Exact counts and float64 errors of networks with leading axes (run, checkpoint)."""
+    networks = jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float64), networks)  # exact
     count = regions.line.count(
         jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), networks), 0.0, 1.0
     )
-    exact = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), networks)
-    values = jax.jit(jax.vmap(jax.vmap(lambda p: apply(p, x))))(exact)
-    values = values.reshape(*grid, -1, *x.shape)
-    labels = y[:, None, None, None]
-    rmse = jnp.sqrt(jnp.mean((values - labels) ** 2, axis=(-2, -1)))
-    abscissa = jnp.linspace(0.0, 1.0, _SAMPLES, dtype=jnp.float64)[:, None]
-    last = jax.tree.map(lambda leaf: leaf[:, -1].reshape(*grid, *leaf.shape[2:])[:, :, 0], exact)
-    curves = jax.vmap(jax.vmap(lambda p: apply(p, abscissa)[:, 0]))(last)
+    values = np.asarray(_evaluate(networks, x)).reshape(*grid, -1, *x.shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rmse = np.sqrt(np.mean((values - y[:, None, None, None]) ** 2, axis=(-2, -1)))
+    abscissa = np.linspace(0.0, 1.0, _SAMPLES)[:, None]
+    last = jax.tree.map(lambda leaf: leaf[:, -1].reshape(*grid, *leaf.shape[2:])[:, :, 0], networks)
+    curves = np.asarray(_evaluate(last, abscissa))[..., 0]
     return {
-        "trained_pieces": count.pieces.reshape(*grid, -1),
-        "trained_regions": count.regions.reshape(*grid, -1),
-        "rmse": np.asarray(rmse),
-        "trained_example": np.asarray(abscissa[:, 0] - curves if complement else curves),
+        "trained_pieces": _counts(count.pieces).reshape(*grid, -1),
+        "trained_regions": _counts(count.regions).reshape(*grid, -1),
+        "rmse": rmse,
+        "trained_example": abscissa[:, 0] - curves if complement else curves,
     }
+
+
+@jax.jit
+def _evaluate(networks: Parameters, x):
+    """Networks with two leading axes at the points ``x``."""
+    return jax.vmap(jax.vmap(lambda params: apply(params, x)))(networks)
+
+
+def _counts(counts: np.ndarray) -> np.ndarray:
+    return np.where(counts < 0, NOT_FINITE, counts)
 
 
 PART = Part("trained", template, cells, compute)
