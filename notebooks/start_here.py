@@ -86,7 +86,7 @@ ax.plot(
     np.ravel(line.points), np.ravel(line.values), lw=0.6, color="k", label="exact, by breakpoints"
 )
 ax.plot(grid[:, 0], jl.networks.apply(saw, grid)[:, 0], lw=1, color="C3", label="200 samples")
-ax.set(xlabel="x", ylabel="f(x)", xlim=(0, 0.35))
+ax.set(xlabel="x", ylabel="f(x)", xlim=(0, 0.35), ylim=(-1e-4, 0.0055))
 ax.legend(loc="upper right", fontsize=8)
 plt.show()
 

@@ -121,6 +121,7 @@ def render(
         f"<p class=source>{_text(study.source)}</p></header>",
         _missing(run, markers),
         f"<section><h2>Claims</h2><p>{_text(tally(claims))}.</p>{_claims_table(claims)}</section>",
+        _section("How to read this", f"<p>{_text(study.notes)}</p>") if study.notes else "",
         *(_figure(number, figure) for number, figure in enumerate(figures, 1)),
         _section("Configuration", _pairs(run.config)),
         _section("Data", _pairs(_describe_data(dataset))),

@@ -89,6 +89,9 @@ class Study(NamedTuple):
         dimensions that the cell pins. Pure: the result depends on the arguments alone.
     claims, figures
         Judgements and pictures from a (possibly incomplete) Dataset.
+    notes
+        What a reader of the report must know: what is published, what is reconstructed, what the
+        controls are.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Study(NamedTuple):
     compute: Callable[[Any, Cell], Values]
     claims: Callable[[xr.Dataset], list[Claim]]
     figures: Callable[[xr.Dataset], list[Figure]]
+    notes: str = ""
 
 
 def evaluate(
