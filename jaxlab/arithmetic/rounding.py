@@ -112,9 +112,9 @@ def round_to(
             )
         if x.dtype not in (jnp.float32, jnp.float64):
             wide = jax.lax.convert_element_type(x, jnp.float32)  # exact
-            rounded = _straight_through(wide, key, fmt, rounding, random_bits)
+            rounded = _round_once(wide, key, fmt, rounding, random_bits)
             return jax.lax.convert_element_type(rounded, x.dtype)  # exact: the carrier holds fmt
-        return _straight_through(x, key, fmt, rounding, random_bits)
+        return _round_once(x, key, fmt, rounding, random_bits)
 
 
 def _check_rounding(rounding: str, key: Any, random_bits: int | None) -> None:
@@ -142,6 +142,10 @@ def _straight_through_jvp(fmt, rounding, random_bits, primals, tangents):
     return _straight_through(*primals, fmt, rounding, random_bits), tangents[0]
 
 
+# Compiled outside the rule, so that an eager call is one dispatch.
+_round_once = jax.jit(_straight_through, static_argnums=(2, 3, 4))
+
+
 class _Carrier(NamedTuple):
     """Bit layout of a carrier: stored significand bits, exponent bias, and its unsigned twin."""
 
@@ -157,7 +161,6 @@ _CARRIERS = {
 }
 
 
-@functools.partial(jax.jit, static_argnames=("fmt", "rounding", "random_bits"))
 def _round(
     x: Float[Array, "..."], key: Any, *, fmt: Format, rounding: str, random_bits: int | None
 ) -> Float[Array, "..."]:
@@ -203,7 +206,9 @@ def _dropped_bits(exponent, significand, fmt: Format, carrier: _Carrier):
     exponent = exponent.astype(jnp.int32)
     lowest = fmt.emin + carrier.bias  # biased exponent of the format's smallest normal binade
     below = fmt.quantum_exponent + carrier.bias + m - exponent
-    if lowest > 1 or (lowest == 1 and fmt.subnormals):
+    if lowest == 1 and fmt.subnormals:  # the exponent ranges begin together: a constant
+        return jnp.int32(m - fmt.precision + 1)
+    if lowest > 1:
         return jnp.where(exponent >= lowest, m - fmt.precision + 1, below)
     # Biased exponent 1 is shared by a normal binade and the carrier's subnormals, and the format's
     # normals may reach into the latter: tell them apart by the leading bit.
