@@ -12,9 +12,11 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -165,9 +167,13 @@ def _finish(run: Any, study: Any, options: Any) -> int:
     print(f"{run.study}, {run.preset or 'own configuration'}, {device}, {cells} cells, {run.path}")
     sys.stdout.flush()
     progress = sys.stderr.isatty() or _progress.in_tenths(_say)
-    with _going_on(f"jaxlab resume {shlex.quote(str(run.path))}"):
+    with _going_on(f"jaxlab resume {shlex.quote(str(run.path))}"), _remembered() as stop:
         store.advance(
-            run, study, shard=options.shard or (0, 1), progress=not options.quiet and progress
+            run,
+            study,
+            shard=options.shard or (0, 1),
+            progress=not options.quiet and progress,
+            stop=stop,
         )
         done = len(store.finished(run))
     if done < cells:
@@ -192,6 +198,26 @@ def _study_of(run: Any, registry: Mapping[str, Any]) -> Any:
         hint = _options.suggest(run.study, registry)
         raise StoreError(f"{run.path}: a run of the unknown study {run.study!r}{hint}")
     return registry[run.study]
+
+
+@contextlib.contextmanager
+def _remembered() -> Iterator[Callable[[], bool]]:
+    """Remember Ctrl-C: raised inside a garbage collector's callback, Python would swallow it."""
+    pressed = False
+
+    def handler(number: int, frame: Any) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # no signals elsewhere
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

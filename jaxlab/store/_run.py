@@ -20,6 +20,7 @@ import os
 import pathlib
 import shutil
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import xarray as xr
@@ -162,7 +163,12 @@ def markers(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def advance(
-    run: Run, study: Study, *, shard: tuple[int, int] = (0, 1), progress: Progress = True
+    run: Run,
+    study: Study,
+    *,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress = True,
+    stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """Compute the cells that have no marker yet, on a CPU a few side by side.
 
@@ -180,6 +186,8 @@ def advance(
     progress
         True for a tqdm bar; False for none; or a function, called with the numbers of done and of
         all cells of the shard at the start and after each cell.
+    stop
+        Asked after each cell; raises KeyboardInterrupt where it says True.
 
     Returns
     -------
@@ -215,6 +223,8 @@ def advance(
             file = run.path / "cells" / f"{cell.name}.json"
             _manifest.write_json(file, {**marker, **_manifest.stamp()})
             tick()
+            if stop():
+                raise KeyboardInterrupt
     return len(pending)
 
 

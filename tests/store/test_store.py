@@ -238,3 +238,12 @@ def test_drift_names_what_differs_from_the_creating_process(finished_run):
     assert store.drift(finished_run) == []
     environment = {**finished_run.environment, "jax": "0.1"}
     assert store.drift(finished_run._replace(environment=environment))[0].startswith("jax 0.1, now")
+
+
+def test_a_stop_that_is_asked_for_keeps_the_finished_cell(tmp_path):
+    run = store.create(toy.STUDY, toy.Config(), tmp_path / "r")
+    with pytest.raises(KeyboardInterrupt):
+        store.advance(run, toy.STUDY, progress=False, stop=lambda: True)
+    assert len(store.finished(run)) == 1
+    store.advance(run, toy.STUDY, progress=False)
+    assert store.finished(run) == {cell.name for cell in run.cells}

@@ -28,8 +28,10 @@ class Config:
     ----------
     seed
         Seed of every random draw; each part and cell folds its own name into it.
-    initial_widths, initial_depths
-        Widths and numbers of hidden layers of the random networks whose pieces are counted.
+    initial_widths
+        Widths of the random networks whose pieces are counted.
+    initial_depths
+        Numbers of their hidden layers.
     initial_networks
         Random networks per width, depth and law.
     constructed_depths
@@ -43,14 +45,18 @@ class Config:
         Noise draws per network and noise level.
     step_width
         Width of the trained networks that take a perturbed step.
-    step_learning_rate, step_training_steps
-        Rate of all steps, and float64 steps before the perturbed one.
+    step_learning_rate
+        Learning rate of their steps.
+    step_training_steps
+        Their float64 steps before the perturbed one.
     training_models
         Networks to train.
     training_policies
         Precisions to train in; the first must be the control, float64.
-    training_depth, training_width
-        Hidden layers of the trained networks, and width of those with a random start.
+    training_depth
+        Hidden layers of the trained networks.
+    training_width
+        Width of those with a random start.
     training_seeds
         Random starts per model, target, learning rate and format.
     training_learning_rates

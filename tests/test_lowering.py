@@ -1,0 +1,59 @@
+"""Every public kernel lowers for cpu, cuda and tpu, on a machine that has none of the latter."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxlab as jl
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+WIDTHS = (1, 4, 4, 1)
+
+
+def network(key):
+    law = jl.networks.initialisers.he(jl.networks.initialisers.fan_in_bias())
+    return jl.networks.initialise(key, WIDTHS, law, "float32")
+
+
+def train(key):
+    policy = jl.training.Policy.native("float32")
+    x = jnp.linspace(0.0, 1.0, 9)[:, None]
+    return jl.training.train(
+        jl.training.mean_squared_error(policy),
+        network(key),
+        (x, x * x),
+        jl.training.perturbed_gradient_descent(0.1, 0.01),
+        policy=policy,
+        checkpoints=(0, 2),
+        metrics={"loss": jl.training.metrics.loss, "lost": jl.training.metrics.stagnated_share},
+        key=key,
+    ).metrics
+
+
+KERNELS = {
+    "round_to": lambda key: jl.arithmetic.round_to(jnp.ones(3), "bfloat16"),
+    "round_to, stochastic": lambda key: jl.arithmetic.round_to(
+        jnp.ones(3), "float16", "stochastic", key
+    ),
+    "initialise": network,
+    "randomised_asymmetric": lambda key: jl.networks.initialise(
+        key, WIDTHS, jl.networks.initialisers.randomised_asymmetric(), "bfloat16"
+    ),
+    "apply": lambda key: jl.networks.apply(network(key), jnp.ones((3, 1))),
+    "milkert_hyde_laine": lambda key: jl.networks.constructions.milkert_hyde_laine(
+        jax.random.uniform(key, (3,))
+    ),
+    "patterns": lambda key: jl.regions.patterns.patterns(network(key), jnp.ones((3, 1))),
+    "breakpoints": lambda key: jl.regions.line.breakpoints(
+        network(key), jnp.zeros(1), jnp.ones(1), 16
+    ),
+    "train": train,
+}
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+def test_the_kernel_lowers_alone_and_batched(kernel):
+    key = jax.random.key(0)
+    keys = jax.random.split(key, 2)
+    jax.export.export(jax.jit(kernel), platforms=PLATFORMS)(key)
+    jax.export.export(jax.jit(jax.vmap(kernel)), platforms=PLATFORMS)(keys)
