@@ -28,7 +28,7 @@ def mean(samples: ArrayLike, level: float = LEVEL) -> Estimate:
     Parameters
     ----------
     samples
-        Any shape; all entries are used. A single sample gives an infinite interval.
+        Any shape; all entries are used. Fewer than two samples give an infinite interval.
     level
         Confidence level.
 
@@ -38,7 +38,7 @@ def mean(samples: ArrayLike, level: float = LEVEL) -> Estimate:
     2 [-3.73, 7.73]
     """
     values = np.asarray(samples, np.float64).ravel()
-    centre = float(values.mean())
+    centre = float(values.mean()) if values.size else np.nan
     if values.size < 2:
         return Estimate(centre, -np.inf, np.inf, level)
     error = float(values.std(ddof=1)) / np.sqrt(values.size)
@@ -71,7 +71,8 @@ def exponent(
     """Exponent of ``E[y] ~ x**exponent`` between two places, from independent samples at each.
 
     The interval is the sampling error of the two means, carried to their log ratio to first order
-    (delta method); it says nothing about curvature in between.
+    (delta method); it says nothing about curvature in between. NaN if a place has less than two
+    samples.
 
     Examples
     --------
@@ -79,6 +80,8 @@ def exponent(
     1.0
     """
     values = [np.asarray(sample, np.float64).ravel() for sample in samples]
+    if min(value.size for value in values) < 2:
+        return Estimate(np.nan, -np.inf, np.inf, level)
     means = [float(value.mean()) for value in values]
     relative = [
         float(value.var(ddof=1)) / value.size / centre**2

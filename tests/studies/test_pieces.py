@@ -112,6 +112,31 @@ def test_every_figure_is_drawn_and_labelled(dataset):
         assert all(ax.get_xlabel() or ax.get_shared_x_axes() for ax in figure.figure.axes)
 
 
+def test_the_smallest_configuration_has_claims_and_figures():
+    smallest = pieces.Config(
+        initial_widths=(3,),
+        initial_depths=(2,),
+        initial_networks=1,
+        constructed_depths=(1,),
+        step_depths=(2,),
+        step_exponents=(2,),
+        step_draws=1,
+        step_width=2,
+        step_training_steps=1,
+        training_models=("sawtooth",),
+        training_policies=("float64", "float16"),
+        training_depth=1,
+        training_width=1,
+        training_seeds=1,
+        training_learning_rates=(0.1,),
+        training_steps=1,
+        training_points=1,
+    )
+    dataset = pieces.run(smallest)
+    assert pieces.claims(dataset)
+    assert len(pieces.figures(dataset)) == 7
+
+
 def test_every_format_starts_from_identical_reals():
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(0), 3)

@@ -108,6 +108,8 @@ def _nothing_superlinear(dataset: xr.Dataset) -> list[Claim]:
     final = _final(dataset, "He")
     neurons = int(final.hidden_neurons)
     counted = final.values[final.notnull().values]
+    if not counted.size:
+        return []
     share = float(np.mean(counted <= neurons + 1))
     return [
         Claim(

@@ -192,6 +192,8 @@ def _contrast(dataset: xr.Dataset) -> list[Claim]:
     small = saw.epsilon[saw.epsilon <= 2.0**-8]
     counts = saw.step_pieces.sel(epsilon=small)
     need(statement, counts, saw.steepest)
+    if not small.size:
+        return []
     kept = [mean(counts.sel(epsilon=e) / 2.0**depth) for e in small.values]
     low, high = min(k.low for k in kept), max(k.high for k in kept)
     steep = float(saw.steepest.sel(epsilon=small).max())
