@@ -1,6 +1,7 @@
 """How a model moves: precision policies, updates, trajectories, ensembles of initialisations."""
 
 from jaxlab.training import metrics as metrics
+from jaxlab.training import optimisers as optimisers
 from jaxlab.training import precision as precision
 from jaxlab.training import scaling as scaling
 from jaxlab.training import updates as updates
@@ -10,6 +11,7 @@ from jaxlab.training._trajectory import log_checkpoints as log_checkpoints
 from jaxlab.training._trajectory import train as train
 from jaxlab.training.losses import mean_squared_error as mean_squared_error
 from jaxlab.training.metrics import Snapshot as Snapshot
+from jaxlab.training.optimisers import low_precision as low_precision
 from jaxlab.training.precision import Policy as Policy
 from jaxlab.training.scaling import dynamic_scaling as dynamic_scaling
 from jaxlab.training.scaling import static_scaling as static_scaling

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from jaxlab.training import scaling as scalings
 from jaxlab.training._checks import check_arguments, check_leaves, check_loss
 from jaxlab.training.metrics import Metric, Snapshot
-from jaxlab.training.precision import Policy, add_update, convert_tree
+from jaxlab.training.precision import Policy, convert_tree
 from jaxlab.training.scaling import LossScaling, ScalingState
 from jaxlab.training.updates import Update
 
@@ -165,6 +165,7 @@ def train(
             attempt.updates,
             attempt.loss,
             problem.data,
+            carry.state,
         )
         return {name: metric(snapshot) for name, metric in metrics.items()}
 
@@ -234,7 +235,7 @@ def _attempt(problem: _Problem, carry: _Carry) -> _Attempt:
 
 def _advance(problem: _Problem, carry: _Carry, attempt: _Attempt) -> _Carry:
     """Take one step, skip it (overflow under dynamic scaling) or freeze (anything nonfinite)."""
-    proposed = jax.tree.map(add_update, carry.params, attempt.updates)
+    proposed, state = problem.update.apply(carry.params, attempt.updates, attempt.state)
     finite_loss = jnp.isfinite(attempt.loss)
     finite = finite_loss & _all_finite(attempt.gradient, proposed)
     running = carry.failed_at < 0
@@ -252,7 +253,7 @@ def _advance(problem: _Problem, carry: _Carry, attempt: _Attempt) -> _Carry:
     return _Carry(
         step=carry.step + 1,
         params=_select(take, proposed, carry.params),
-        state=_select(take, attempt.state, carry.state),
+        state=_select(take, state, carry.state),
         scaling=scaling,
         failed_at=jnp.where(failed, carry.step, carry.failed_at),
         skipped=carry.skipped + skip.astype(jnp.int32),

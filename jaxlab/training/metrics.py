@@ -28,6 +28,8 @@ class Snapshot(NamedTuple):
         Of the next step's batch, in the loss function's dtype.
     data
         All the data, in ``compute``.
+    state
+        The optimiser's, before the step.
     """
 
     step: Int[Array, ""]
@@ -36,6 +38,7 @@ class Snapshot(NamedTuple):
     updates: PyTree
     loss: Float[Array, ""]
     data: PyTree = ()
+    state: PyTree = ()
 
 
 Metric = Callable[[Snapshot], PyTree]
@@ -132,8 +135,9 @@ def stagnated_share(snapshot: Snapshot) -> Float[Array, ""]:
     """Share of the nonzero updates that change nothing: ``round(p + u) == p``.
 
     Rounding to nearest loses ``u`` once it is below half an ulp of ``p`` (Xia, Massei,
-    Hochstenbach and Koren 2024). The sum is the one that training performs. 0 if all updates are
-    zero.
+    Hochstenbach and Koren 2024). The sum is the one that training performs with an optimiser that
+    leaves it to training; :func:`jaxlab.training.low_precision` adds in its own way and counts
+    itself, see :func:`jaxlab.training.optimisers.lost_share`. 0 if all updates are zero.
 
     Examples
     --------

@@ -8,9 +8,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from jaxlab.training.precision import add_update
+
+
+def add_updates(params: PyTree, updates: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+    """``p + u`` by :func:`jaxlab.training.precision.add_update`; the state is handed on.
+
+    Examples
+    --------
+    >>> add_updates(jnp.bfloat16(1), jnp.bfloat16(1e-3), ())
+    (Array(1, dtype=bfloat16), ())
+    """
+    return jax.tree.map(add_update, params, updates), state
+
 
 class Update(NamedTuple):
-    """An optimiser as two pure functions.
+    """An optimiser as three pure functions.
 
     Attributes
     ----------
@@ -19,10 +32,15 @@ class Update(NamedTuple):
     step
         ``step(gradient, state, params) -> (updates, state)``; all in the ``update`` dtype, and the
         updates are *added* to the parameters.
+    apply
+        ``apply(params, updates, state) -> (params, state)``: the addition, with the parameters in
+        the policy's ``parameters`` dtype. An optimiser that rounds in a way of its own, such as
+        :func:`jaxlab.training.low_precision`, brings one.
     """
 
     init: Callable[[Key[Array, ""], PyTree], PyTree]
     step: Callable[[PyTree, PyTree, PyTree], tuple[PyTree, PyTree]]
+    apply: Callable[[PyTree, PyTree, PyTree], tuple[PyTree, PyTree]] = add_updates
 
 
 class DescentState(NamedTuple):
@@ -130,7 +148,8 @@ def from_optax(transformation: Any) -> Update:
     optax promotes integer counters to floats by JAX's standard rules, so its code is traced under
     them whatever the caller's setting; a transformation that returns updates of another dtype is
     refused by :func:`jaxlab.training.train` all the same. Adam's ``eps = 1e-8`` is zero in
-    float16: choose ``eps`` and the update dtype together.
+    float16: choose ``eps`` and the update dtype together, or have optax compute in float32 on
+    narrow parameters and state with :func:`jaxlab.training.low_precision`.
 
     Examples
     --------
@@ -142,19 +161,26 @@ def from_optax(transformation: Any) -> Update:
     """
 
     def init(key, params):
-        with _standard_promotion():
+        with standard_promotion():
             return transformation.init(params)
 
     def step(gradient, state, params):
-        with _standard_promotion():
+        with standard_promotion():
             return transformation.update(gradient, state, params)
 
     return Update(init, step)
 
 
 @contextlib.contextmanager
-def _standard_promotion():
-    """Promotion of dtypes and ranks as optax expects them, while its code is traced."""
+def standard_promotion():
+    """Promotion of dtypes and ranks as optax expects them, while its code is traced.
+
+    Examples
+    --------
+    >>> with standard_promotion():
+    ...     jnp.float32(1) + jnp.bfloat16(1)
+    Array(2., dtype=float32)
+    """
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
