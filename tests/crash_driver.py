@@ -16,7 +16,7 @@ import types
 import toy_study
 
 from jaxlab import store
-from jaxlab.store import _manifest
+from jaxlab.store import _manifest, _run
 
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove")
 _CONFIG = toy_study.Config(depths=(1, 2), inits=50)
@@ -68,7 +68,7 @@ def forked(path: pathlib.Path, kill_at: int) -> int:
 
 def main(work_dir: pathlib.Path, stride: int) -> None:
     measured = types.SimpleNamespace(digest="stand-in")
-    store.fingerprint = lambda: measured
+    _run.fingerprint = lambda: measured
     _manifest.environment = lambda: {"fingerprint": {"digest": "stand-in"}}
     reference = work_dir / "reference"
     assert forked(reference, -1) == 0

@@ -1,3 +1,3 @@
-"""The command line: ``jaxlab list | run | resume | report``."""
+"""The command line: ``jaxlab list | run | resume | report | probe``."""
 
 from jaxlab.cli._main import main as main

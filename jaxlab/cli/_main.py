@@ -1,4 +1,4 @@
-"""The command line: ``jaxlab list | run | resume | report``.
+"""The command line: ``jaxlab list | run | resume | report | probe``.
 
 Every foreseeable failure is one line on standard error, ``jaxlab: error: ...``. Exit codes: 0 done,
 1 failed, 2 the command line makes no sense, 130 interrupted.
@@ -22,7 +22,8 @@ from typing import Any
 import jax
 
 import jaxlab
-from jaxlab.cli import _options
+from jaxlab.cli import _options, _strict
+from jaxlab.cli._probe import show_probe
 from jaxlab.store._errors import StoreError, UsageError
 
 
@@ -76,7 +77,13 @@ class _Stopped(Exception):
 
 
 def _dispatch(words: list[str], registry: Mapping[str, Any] | None) -> int:
-    commands = {"list": _list, "run": _run, "resume": _resume, "report": _report}
+    commands = {
+        "list": _list,
+        "run": _run,
+        "resume": _resume,
+        "report": _report,
+        "probe": show_probe,
+    }
     if not words or words[0] in ("-h", "--help", "help"):
         print(_options.USAGE, end="")
         return 0 if words else 2
@@ -107,6 +114,7 @@ def _list(words: list[str], registry: Mapping[str, Any]) -> int:
 
 
 def _run(words: list[str], registry: Mapping[str, Any]) -> int:
+    command = ["run", *words]
     if not words or words[0].startswith("-"):
         if words and words[0] in ("-h", "--help"):
             print(_options.USAGE, end="")
@@ -122,13 +130,20 @@ def _run(words: list[str], registry: Mapping[str, Any]) -> int:
     options = _options.parse_run(study.name, study.presets, words)
     if options.shard and not options.out:
         raise UsageError("--shard: expected --out DIR too, the same for every shard")
+    if options.strict:
+        _strict.ensure(command)
     from jaxlab import store
 
     now = datetime.datetime.now()
     path = options.out or pathlib.Path("runs", name, f"{options.preset}-{now:%Y%m%d-%H%M%S}")
     try:
         run = store.create(
-            study, options.config, path, preset=options.preset, join=options.shard is not None
+            study,
+            options.config,
+            path,
+            preset=options.preset,
+            join=options.shard is not None,
+            strict=options.strict,
         )
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name}: {error}") from error
@@ -143,6 +158,8 @@ def _resume(words: list[str], registry: Mapping[str, Any]) -> int:
 
     run = store.open(options.path)
     study = _study_of(run, registry)
+    if run.environment.get("strict"):
+        _strict.ensure(["resume", *words])
     for difference in store.drift(run):
         _say(f"jaxlab: warning: the earlier cells were computed elsewhere: {difference}")
     return _finish(run, study, options)
@@ -166,6 +183,9 @@ def _finish(run: Any, study: Any, options: Any) -> int:
     cells = len(run.cells)
     print(f"{run.study}, {run.preset or 'own configuration'}, {device}, {cells} cells, {run.path}")
     sys.stdout.flush()
+    if there.get("strict"):
+        for deviation in there["fingerprint"]["deviations"]:
+            _say(f"jaxlab: not strict: {deviation}")
     progress = sys.stderr.isatty() or _progress.in_tenths(_say)
     with _going_on(f"jaxlab resume {shlex.quote(str(run.path))}"), _remembered() as stop:
         store.advance(

@@ -21,13 +21,14 @@ commands:
   run STUDY [options]     run a study, judge its claims, write a report
   resume PATH             continue a run that was interrupted
   report PATH             judge and draw a run again
+  probe [options]         show what this device and compiler do to arithmetic
   --version               print the version
   --help                  print this help
 
 `jaxlab run STUDY --help` lists the options and the study's own fields.
 """
 
-_RESERVED = ("preset", "out", "quiet", "shard", "help")
+_RESERVED = ("preset", "out", "quiet", "shard", "strict", "help")
 
 
 class RunOptions(NamedTuple):
@@ -37,6 +38,7 @@ class RunOptions(NamedTuple):
     out: pathlib.Path | None
     quiet: bool
     shard: tuple[int, int] | None
+    strict: bool
     config: Any
 
 
@@ -46,6 +48,14 @@ class PathOptions(NamedTuple):
     path: pathlib.Path
     quiet: bool
     shard: tuple[int, int] | None
+
+
+class ProbeOptions(NamedTuple):
+    """What ``jaxlab probe`` was asked for."""
+
+    json: bool
+    quick: bool
+    strict: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +77,7 @@ def parse_run(study: str, presets: Mapping[str, Any], words: Sequence[str]) -> R
     """
     parser, options, rest = _split(study, presets, words)
     config = _parse_fields(presets[options.preset], rest, parser.prog)
-    return RunOptions(options.preset, options.out, options.quiet, options.shard, config)
+    return RunOptions(**vars(options), config=config)
 
 
 def run_help(study: str, presets: Mapping[str, Any], words: Sequence[str]) -> str:
@@ -115,6 +125,26 @@ def parse_path(command: str, words: Sequence[str]) -> PathOptions:
     else:
         parser.set_defaults(quiet=False, shard=None)
     return PathOptions(**vars(parser.parse_args(list(words))))
+
+
+def parse_probe(words: Sequence[str]) -> ProbeOptions:
+    """Parse the words after ``jaxlab probe``.
+
+    Raises
+    ------
+    UsageError
+        If an option is unknown.
+
+    Examples
+    --------
+    >>> parse_probe(["--quick"])
+    ProbeOptions(json=False, quick=True, strict=False)
+    """
+    parser = _Parser(prog="jaxlab probe", allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="only what every run stores")
+    _add_strict(parser)
+    return ProbeOptions(**vars(parser.parse_args(list(words))))
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -167,6 +197,15 @@ def _add_run_options(parser: argparse.ArgumentParser, presets: Mapping[str, Any]
         help="directory of the run, new or empty (default: runs/STUDY/PRESET-TIME)",
     )
     _add_work_options(parser)
+    _add_strict(parser)
+
+
+def _add_strict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="restart under XLA flags that stop fused and rewritten operations; say what remains",
+    )
 
 
 def _add_work_options(parser: argparse.ArgumentParser) -> None:

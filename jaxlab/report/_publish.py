@@ -216,7 +216,7 @@ def _describe_environment(run: store.Run, markers: Mapping[str, Any]) -> dict[st
     numerics = run.environment.get("fingerprint", {})
     seconds = sorted(marker["seconds"] for marker in markers.values())
     described = {key.replace("_", " "): str(value) or "none" for key, value in here.items()}
-    described["numerics"] = ", ".join(f"{key} {value}" for key, value in numerics.items())
+    described["numerics"] = "; ".join([numerics.get("digest", ""), *numerics.get("deviations", [])])
     digests = {marker.get("numerics") for marker in markers.values()} | {numerics.get("digest")}
     if len(digests) > 1:
         described["warning"] = f"cells were computed under {len(digests)} different numerics"

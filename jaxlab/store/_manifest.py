@@ -16,7 +16,7 @@ import jax
 import xarray as xr
 
 import jaxlab
-from jaxlab.arithmetic.fingerprint import fingerprint
+from jaxlab.arithmetic.probe import Probe, as_json, deviations, fingerprint, probe
 from jaxlab.store._arrays import sync
 from jaxlab.store._errors import StoreError
 from jaxlab.studies._study import Cell
@@ -51,7 +51,9 @@ class Run(NamedTuple):
     created
         ISO 8601 time with offset.
     environment
-        Versions, device, XLA flags and numerics fingerprint of the creating process.
+        Versions, device, XLA flags and numerics fingerprint of the creating process. The
+        fingerprint has the ``digest`` of the quick probe, its ``deviations`` from IEEE 754 in
+        words, and all its ``facts``; a run in ``strict`` mode has those of the full probe.
     cells
         Every cell of the run, finished or not.
     """
@@ -73,7 +75,7 @@ def environment() -> dict[str, Any]:
     --------
     >>> sorted(environment())
     ['device_count', 'device_kind', 'fingerprint', 'jax', 'jaxlab', 'jaxlib', 'machine',
-     'numpy', 'platform', 'python', 'system', 'xla_flags']
+     'numpy', 'platform', 'python', 'strict', 'system', 'xla_flags']
     """
     device = jax.devices()[0]
     return {
@@ -88,7 +90,26 @@ def environment() -> dict[str, Any]:
         "device_kind": device.device_kind,
         "device_count": jax.device_count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "fingerprint": fingerprint()._asdict(),
+        "strict": False,
+        "fingerprint": _record(fingerprint()),
+    }
+
+
+def strict_environment() -> dict[str, Any]:
+    """:func:`environment` of a strict process, with all that the full probe finds.
+
+    The digest stays that of the quick probe, so that it can be compared with any other run's.
+    """
+    there = environment()
+    record = {**_record(probe()), "digest": there["fingerprint"]["digest"]}
+    return {**there, "strict": True, "fingerprint": record}
+
+
+def _record(measured: Probe) -> dict[str, Any]:
+    return {
+        "digest": measured.digest,
+        "deviations": deviations(measured),
+        "facts": as_json(measured),
     }
 
 
@@ -108,6 +129,7 @@ def plan(
     path: pathlib.Path,
     preset: str | None,
     cells: tuple[Cell, ...],
+    strict: bool = False,
 ) -> Run:
     """The manifest of a new run in this process."""
     seed = config.get("seed")
@@ -118,7 +140,7 @@ def plan(
         config=config,
         seed=seed if isinstance(seed, int) else None,
         created=now(),
-        environment=environment(),
+        environment=strict_environment() if strict else environment(),
         cells=cells,
     )
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import xarray as xr
 
-from jaxlab.arithmetic.fingerprint import fingerprint
+from jaxlab.arithmetic.probe import fingerprint
 from jaxlab.store import _arrays, _configs, _manifest
 from jaxlab.store._errors import StoreError as StoreError
 from jaxlab.store._manifest import Run as Run
@@ -40,6 +40,7 @@ def create(
     *,
     preset: str | None = None,
     join: bool = False,
+    strict: bool = False,
 ) -> Run:
     """Create a run's directory, complete and atomically.
 
@@ -58,6 +59,9 @@ def create(
         Name of the preset from which ``config`` was made.
     join
         If a run of the same study and configuration is there already, return it.
+    strict
+        Record that this process runs in strict mode (:func:`jaxlab.arithmetic.probe.strict_flags`),
+        with the full probe's measurement of what that left undone.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def create(
     _manifest.check_cells(cells, template)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    run = _manifest.plan(study.name, encoded, draft, preset, cells)
+    run = _manifest.plan(study.name, encoded, draft, preset, cells, strict)
     try:
         _write_draft(run, template)
         os.rename(draft, path)
@@ -144,7 +148,7 @@ def markers(run: Run) -> dict[str, dict[str, Any]]:
     """The markers of the finished cells by name.
 
     A marker has ``seconds``, ``finished``, ``host``, ``pid``, ``variables`` and ``numerics`` (the
-    digest of :func:`jaxlab.arithmetic.fingerprint.fingerprint` in the process that computed it).
+    digest of :func:`jaxlab.arithmetic.probe.fingerprint` in the process that computed it).
 
     Raises
     ------
