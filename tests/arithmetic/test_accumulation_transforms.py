@@ -179,3 +179,10 @@ def test_every_operation_and_its_gradient_lower_for_every_platform(operation, or
     exported = jax.export.export(jax.jit(run), platforms=platforms)(*shapes, jnp.uint32(0))
     assert exported.platforms == platforms
     assert {aval.dtype for aval in exported.out_avals} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("order", ["sequential", "blocked(16)", "pairwise", "kahan"])
+def test_the_products_of_a_dot_are_never_all_in_memory(order):
+    shapes = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((64, 512), (512, 128))]
+    compiled = jax.jit(lambda x, y: dot(x, y, order)).lower(*shapes).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 64 * 512 * 128 * 4 / 10

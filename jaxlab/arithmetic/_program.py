@@ -1,0 +1,71 @@
+"""Turn a Python function and its arguments into a program (a jaxpr) and a flat list of arrays."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from jaxlab.arithmetic._source import in_backward
+from jaxlab.arithmetic._walk import nested_programs
+
+_ARRAYS = (jax.Array, np.ndarray, np.generic)
+
+
+def flatten(args: tuple, kwargs: dict) -> tuple[list[jax.Array], Callable[..., tuple[tuple, dict]]]:
+    """The arrays among the arguments, and the function that puts arrays back in their places.
+
+    Everything else (Python numbers, strings, functions inside a model) is static, as if the
+    function had closed over it.
+    """
+    leaves, structure = jax.tree.flatten((args, kwargs))
+    dynamic = [isinstance(leaf, _ARRAYS) for leaf in leaves]
+    arrays = [
+        leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
+        for leaf, is_array in zip(leaves, dynamic, strict=True)
+        if is_array
+    ]
+
+    def rebuild(arrays: Sequence[Any]) -> tuple[tuple, dict]:
+        rest = iter(arrays)
+        filled = [
+            next(rest) if array else leaf for leaf, array in zip(leaves, dynamic, strict=True)
+        ]
+        return jax.tree.unflatten(structure, filled)
+
+    return arrays, rebuild
+
+
+def argument_names(args: tuple, kwargs: dict) -> list[str]:
+    """Names of the arrays among the arguments, such as ``argument 0[2].weight``."""
+    return [
+        f"argument {jax.tree_util.keystr(path[1:2], simple=True)}{jax.tree_util.keystr(path[2:])}"
+        for path, leaf in jax.tree.leaves_with_path((args, kwargs))
+        if isinstance(leaf, _ARRAYS)
+    ]
+
+
+def trace(fn: Callable[..., Any], arrays: Sequence[Any]) -> tuple[ClosedJaxpr, Any]:
+    """The program of a function of arrays (or of their shapes), and the structure of its value."""
+    structure: list[Any] = []
+
+    def flat(*arrays):
+        leaves, tree = jax.tree.flatten(fn(*arrays))
+        structure.append(tree)
+        return leaves
+
+    program = jax.make_jaxpr(flat)(*arrays)
+    for aval in (*program.in_avals, *program.out_avals):
+        if hasattr(aval, "dtype") and jnp.issubdtype(aval.dtype, jnp.complexfloating):
+            raise TypeError(f"fn: got a value of dtype {aval.dtype}, expected real numbers")
+    return program, structure[-1]
+
+
+def differentiated(program: ClosedJaxpr) -> bool:
+    """Whether some equation, at any depth, belongs to a backward pass."""
+    return any(
+        in_backward(eqn) or any(differentiated(inner) for inner in nested_programs(eqn))
+        for eqn in program.jaxpr.eqns
+    )

@@ -1,0 +1,196 @@
+"""What ``rounded`` does with an equation: apply it in the carrier, round its results once."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import JaxprEqn
+
+from jaxlab.arithmetic import contractions
+from jaxlab.arithmetic._binding import STRUCTURAL, TOTALS, bind, dtype_of, is_float
+from jaxlab.arithmetic._walk import Place, Visitor
+from jaxlab.arithmetic.accumulators import Accumulator
+from jaxlab.arithmetic.carriers import odd_sum
+from jaxlab.arithmetic.emulation import enter
+from jaxlab.arithmetic.formats import Format, as_format
+from jaxlab.arithmetic.model import Arithmetic
+from jaxlab.arithmetic.rounding import Rounding, round_to
+
+PARTS = ("storage", "forward", "backward", "accumulate", "update")
+"""Where roundings happen, a partition: inputs and constants; operations of the forward pass, of the
+backward pass, and outside both in a program that has a backward pass; sums of many terms."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundingVisitor(Visitor):
+    """Visitor of :func:`jaxlab.arithmetic.rounded`; values are arrays in the carrier dtype."""
+
+    forward: Arithmetic
+    backward: Arithmetic
+    exempt: frozenset[str]
+    parts: frozenset[str]
+    carrier: np.dtype | None
+    differentiated: bool
+
+    def arithmetic(self, place: Place) -> Arithmetic:
+        """The arithmetic of the pass that a place belongs to."""
+        return self.backward if place.backward else self.forward
+
+    def store(self, x: Any, place: Place) -> Any:
+        """A value entering the program: carried, and rounded unless storage is exact."""
+        if self.carrier is None or not is_float(x.dtype):
+            return x
+        carried = enter(x, self.carrier)
+        if "storage" not in self.parts:
+            return carried
+        return self.round(carried, x.dtype, self.arithmetic(place), place)
+
+    def round(self, x: Any, own: Any, arithmetic: Arithmetic, place: Place, number: int = 0) -> Any:
+        """Round a carried value once, to the format or to its own dtype if that is coarser."""
+        if arithmetic.format is None:
+            return x
+        key = place.draw(number).key if arithmetic.stochastic else None
+        bits = arithmetic.random_bits if arithmetic.rounding == "stochastic" else None
+        target = coarser(arithmetic.format, own)
+        return round_to(x, target, arithmetic.rounding, key, random_bits=bits)
+
+    def constant(self, value: Any, place: Place) -> Any:
+        if self.carrier is None:
+            return value
+        return self.store(jnp.asarray(value), place._replace(backward=False))
+
+    def opaque(self, eqn: JaxprEqn, place: Place) -> bool:
+        return self.carrier is None
+
+    def part(self, eqn: JaxprEqn, place: Place) -> str:
+        """The part, of :data:`PARTS`, that an operation belongs to."""
+        if eqn.primitive.name in TOTALS:
+            return "accumulate"
+        if place.backward:
+            return "backward"
+        return "update" if self.differentiated and not place.differentiated else "forward"
+
+    def active(self, eqn: JaxprEqn, place: Place) -> bool:
+        """Whether the results of an equation are rounded."""
+        name, fmt = eqn.primitive.name, self.arithmetic(place).format
+        if fmt is None or name in self.exempt or self.exempt.intersection(place.scopes):
+            return False
+        unsigned_zero = name == "neg" and not fmt.negative_zero
+        complex_abs = name == "abs" and dtype_of(eqn.invars[0]) != dtype_of(eqn.outvars[0])
+        if name in STRUCTURAL and not (unsigned_zero or complex_abs):
+            return False
+        return self.part(eqn, place) in self.parts
+
+    def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:
+        if self.carrier is None or not self.active(eqn, place):
+            return bind(eqn, values, self.carrier), None
+        arithmetic, name = self.arithmetic(place), eqn.primitive.name
+        owns = [dtype_of(var) for var in eqn.outvars]
+        if name in _SUMS and is_float(owns[0]):
+            target = coarser(arithmetic.format, owns[0])
+            key = place.key if arithmetic.stochastic_sums else None
+            how = _How(arithmetic.accumulate, target, arithmetic.rounding, key)
+            return [_SUMS[name](eqn.params, values, how)], None
+        if name in _ADDITIONS and is_float(owns[0]) and arithmetic.directed:
+            # An addend too small for the carrier still decides where a directed rounding goes.
+            x, y = jnp.broadcast_arrays(*values)
+            outputs = [odd_sum(x, -y if name == "sub" else y)]
+        else:
+            outputs = bind(eqn, values, _FLOAT64 if _from_integer(eqn) else self.carrier)
+        for number, own in enumerate(owns):
+            if is_float(own):
+                exact = self.round(outputs[number], own, arithmetic, place, number)
+                outputs[number] = enter(exact, self.carrier)
+        return outputs, None
+
+    def totals(self, eqn: JaxprEqn, place: Place) -> str | None:
+        arithmetic = self.arithmetic(place)
+        order = arithmetic.accumulate.order
+        if self.carrier is None or arithmetic.format is None or order == "sequential":
+            return None
+        if not place.backward or "accumulate" not in self.parts:
+            return None
+        return "wide" if order == "exact" else "stacked"
+
+    def total(self, eqn: JaxprEqn, start: Any, terms: Any, place: Place, tap: Any) -> Any:
+        arithmetic = self.arithmetic(place)
+        fmt, mode = arithmetic.format, arithmetic.rounding
+        assert fmt is not None
+        key = place.key if arithmetic.stochastic else None
+        if terms is None:
+            return round_to(start, fmt, mode, key), None
+        drawn = place.draw(1).key if arithmetic.stochastic_sums else None
+        summed = contractions.reduce_sum(terms, (0,), arithmetic.accumulate, fmt, mode, drawn)
+        return round_to(start + summed, fmt, mode, key), None
+
+
+def coarser(fmt: Format | None, own: Any) -> Format:
+    """The format, or that of the variable's own dtype if it has fewer significand bits.
+
+    A program that casts to float8 on its way says so on purpose, and stays as coarse there.
+    """
+    own = as_format(own)
+    return own if fmt is None or own.precision < fmt.precision else fmt
+
+
+_ADDITIONS = ("add", "add_any", "sub")
+_FLOAT64 = np.dtype(np.float64)  # integers are converted there: float32 would round them first
+
+
+def _from_integer(eqn: JaxprEqn) -> bool:
+    return eqn.primitive.name == "convert_element_type" and not is_float(dtype_of(eqn.invars[0]))
+
+
+class _How(NamedTuple):
+    """The last arguments of the functions of :mod:`jaxlab.arithmetic.contractions`."""
+
+    accumulator: Accumulator
+    fmt: Format
+    rounding: Rounding
+    key: Any
+
+
+def _dot(params: Any, values: Sequence[Any], how: _How) -> Any:
+    x, y = values
+    return contractions.dot_general(x, y, params["dimension_numbers"], *how)
+
+
+def _sum(params: Any, values: Sequence[Any], how: _How) -> Any:
+    return contractions.reduce_sum(values[0], tuple(map(int, params["axes"])), *how)
+
+
+def _cumsum(params: Any, values: Sequence[Any], how: _How) -> Any:
+    return contractions.cumsum(values[0], int(params["axis"]), params["reverse"], *how)
+
+
+def _conv(params: Any, values: Sequence[Any], how: _How) -> Any:
+    geometry = {name: params[name] for name in _GEOMETRY}
+    return contractions.conv_general_dilated(*values, **geometry, **how._asdict())
+
+
+def _scatter_add(params: Any, values: Sequence[Any], how: _How) -> Any:
+    operand, indices, updates = values
+    options = {name: params[name] for name in _SCATTER}
+    numbers = params["dimension_numbers"]
+    return contractions.scatter_add(operand, indices, updates, numbers, *how, **options)
+
+
+_GEOMETRY = (
+    "window_strides",
+    "padding",
+    "lhs_dilation",
+    "rhs_dilation",
+    "dimension_numbers",
+    "feature_group_count",
+    "batch_group_count",
+)
+_SCATTER = ("mode", "indices_are_sorted", "unique_indices")
+_SUMS = {
+    "dot_general": _dot,
+    "reduce_sum": _sum,
+    "cumsum": _cumsum,
+    "conv_general_dilated": _conv,
+    "scatter-add": _scatter_add,
+}

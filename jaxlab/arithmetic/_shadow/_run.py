@@ -1,0 +1,150 @@
+"""Run the microscope: one compiled program that yields the value, all errors and their adjoints."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from jaxlab.arithmetic._binding import is_float
+from jaxlab.arithmetic._rounding_visitor import RoundingVisitor
+from jaxlab.arithmetic._shadow._records import Pair, Seen, cancelled_bits, see
+from jaxlab.arithmetic._shadow._visitors import CARRIER, PairVisitor, TapVisitor
+from jaxlab.arithmetic._walk import Place, walk
+from jaxlab.arithmetic.emulation import enter, leave
+from jaxlab.arithmetic.formats import Format
+
+INPUT = "input"
+"""Prefix, in paths, of the arguments of the function."""
+
+
+class Blame(NamedTuple):
+    """Shares of the error of the result, by first-order propagation; per iteration of a loop.
+
+    Attributes
+    ----------
+    made
+        Contribution of the rounding errors made at a site, signed.
+    made_absolute
+        Sum over the entries of the absolute values of their contributions.
+    underflowed
+        The part of ``made`` that comes from results below the normal numbers, zero included.
+    absorbed
+        The part of ``made`` that comes from additions in which a nonzero addend changed nothing.
+    through
+        Contribution of the errors that the site inherited, signed.
+    cancelled
+        The part of ``through`` in entries in which many leading bits cancelled.
+    """
+
+    made: Any
+    made_absolute: Any
+    underflowed: Any
+    absorbed: Any
+    through: Any
+    cancelled: Any
+
+
+class Result(NamedTuple):
+    """What :func:`run` returns; the dictionaries are by path, leading axes are iterations of scans.
+
+    Attributes
+    ----------
+    value
+        Flat outputs of the rounded run, in the function's own dtypes.
+    errors
+        Normwise relative error of every floating output.
+    records
+        What every operation left behind; its :class:`Counts` inside ``while`` loops.
+    adjoints
+        Derivative of the sum of the errors with respect to every result, outside ``while`` loops.
+    """
+
+    value: list[Any]
+    errors: list[Any]
+    records: dict[str, Any]
+    adjoints: dict[str, Any]
+
+
+def run(program: ClosedJaxpr, visitor: RoundingVisitor, key: Any) -> Callable[[list[Any]], Result]:
+    """The function of the program's inputs that looks at it; compile it with ``jit``."""
+
+    def look(arrays: list[Any]) -> Result:
+        place = Place(key=key)
+        pairs = [_enter(x, visitor, place.draw(i)) for i, x in enumerate(arrays)]
+        outs, records = walk(program, pairs, PairVisitor(visitor), place.draw(len(arrays)))
+        for number, pair in enumerate(pairs):
+            if is_float(pair.low.dtype):
+                records[f"{INPUT}{number}"] = see("store", [], pair.high, pair)
+        directions, errors = _directions(outs)
+        adjoints = _adjoints(program, [pair.high for pair in pairs], directions, records, visitor)
+        value = [
+            leave(pair.low, aval.dtype) if is_float(pair.low.dtype) else pair.low
+            for pair, aval in zip(outs, program.out_avals, strict=True)
+        ]
+        return Result(value, errors, records, adjoints)
+
+    return look
+
+
+def _enter(x, visitor, place):
+    return Pair(visitor.store(x, place), enter(x, CARRIER) if is_float(x.dtype) else x)
+
+
+def _directions(outs):
+    """For every floating output the unit direction of its error over its size, and its error.
+
+    The inner products of the errors with the directions add up to the sum of the relative errors.
+    """
+    directions, errors = [], []
+    for low, high in outs:
+        if not is_float(low.dtype):
+            continue
+        error = jnp.where(low == high, 0.0, low - high)
+        norm, size = jnp.linalg.norm(error.ravel()), jnp.linalg.norm(high.ravel())
+        size = jnp.where(size == 0, 1.0, size)
+        usable = jnp.isfinite(norm) & (norm > 0)
+        directions.append(jnp.where(usable, error / (jnp.where(usable, norm, 1.0) * size), 0.0))
+        errors.append(norm / size)
+    return directions, errors
+
+
+def _adjoints(program, inputs, directions, records, visitor):
+    """One backward pass through the twin."""
+
+    def twin(taps):
+        tapped = [
+            x + taps[f"{INPUT}{i}"] if f"{INPUT}{i}" in taps else x for i, x in enumerate(inputs)
+        ]
+        outs, _ = walk(program, tapped, TapVisitor(visitor), taps=taps)
+        return [out for out in outs if is_float(out.dtype)]
+
+    taps = {
+        path: jnp.zeros_like(seen.exact)
+        for path, seen in records.items()
+        if isinstance(seen, Seen) and seen.exact is not None
+    }
+    _, pull = jax.vjp(twin, taps)
+    return pull(directions)[0]
+
+
+def blame(adjoint: np.ndarray, seen: Seen, fmt: Format) -> Blame:
+    """Contract an adjoint with the errors; what is not finite explains nothing."""
+    loops = seen.ran.ndim
+    axes = tuple(range(loops, adjoint.ndim))
+    with np.errstate(all="ignore"):
+        low, high = seen.out
+        made, through = (adjoint * error for error in (low - seen.exact, seen.exact - high))
+        cancelled = cancelled_bits(seen, fmt, np) >= notable_bits(fmt)
+    made, through = (np.where(np.isfinite(x), x, 0.0) for x in (made, through))
+    underflowed = np.abs(low) < fmt.smallest_normal
+    absorbed = np.False_ if seen.absorbed is None else seen.absorbed
+    parts = (made, np.abs(made), made * underflowed, made * absorbed, through, through * cancelled)
+    return Blame(*(np.sum(part, axes) for part in parts))
+
+
+def notable_bits(fmt: Format) -> float:
+    """How many bits must cancel to be worth a word: 4, or half of a short significand."""
+    return min(4.0, fmt.precision / 2)
