@@ -1,11 +1,13 @@
 """What a number is: formats, rounding, emulated arithmetic, and what it does to a computation."""
 
+from jaxlab.arithmetic import balls as balls
 from jaxlab.arithmetic import bounds as bounds
 from jaxlab.arithmetic import conditioning as conditioning
 from jaxlab.arithmetic import contractions as contractions
 from jaxlab.arithmetic import double_double as double_double
 from jaxlab.arithmetic import errors as errors
 from jaxlab.arithmetic import probe as probe
+from jaxlab.arithmetic import ulps as ulps
 from jaxlab.arithmetic._ablation import Ablation as Ablation
 from jaxlab.arithmetic._ablation import ablation as ablation
 from jaxlab.arithmetic._rounded import rounded as rounded

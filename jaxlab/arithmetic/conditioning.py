@@ -2,7 +2,7 @@
 
 Everything is computed in the dtype of the arguments; wrap a call in
 :func:`jaxlab.arithmetic.in_float64` for condition numbers that are themselves well computed:
-``in_float64(lambda p: gradient_condition(loss, p, key))(params)``.
+``in_float64(jax.jit(lambda p: gradient_condition(loss, p, key)))(params)``.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from jaxlab.arithmetic.draws import normal64
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -25,7 +27,7 @@ class NormEstimate(NamedTuple):
         A lower bound of the norm, up to rounding.
     residual
         ``||A v - value v|| / value`` of the symmetric map ``A`` iterated with: some eigenvalue is
-        that close to ``value``, relatively.
+        that close to ``value``, relatively and up to rounding.
     steps
         Lanczos steps taken; fewer than asked where the space was exhausted.
     """
@@ -286,7 +288,7 @@ def _lanczos(matvec, like, key, steps: int) -> NormEstimate:
     Golub and Van Loan, Matrix Computations (2013), chapter 10.
     """
     steps = min(steps, like.size)
-    start = jax.random.normal(key, like.shape, like.dtype)
+    start = normal64(key, like.shape).astype(like.dtype)
 
     def orthogonalised(v, basis):
         return v - _dot(_dot(basis, v), basis)
@@ -310,9 +312,9 @@ def _lanczos(matvec, like, key, steps: int) -> NormEstimate:
     _, alphas, betas, _, taken = jax.lax.fori_loop(0, steps, step, state)
     off = betas[:-1]
     values, vectors = jnp.linalg.eigh(jnp.diag(alphas) + jnp.diag(off, 1) + jnp.diag(off, -1))
-    index = jnp.argmax(jnp.abs(values))
-    value = jnp.abs(values[index])
-    return NormEstimate(value, _ratio(jnp.abs(betas[-1] * vectors[-1, index]), value), taken)
+    value = jnp.max(jnp.abs(values))
+    last = jnp.where(jnp.abs(values) == value, jnp.abs(vectors[-1]), jnp.zeros_like(values))
+    return NormEstimate(value, _ratio(betas[-1] * jnp.max(last), value), taken)
 
 
 def _dot(x, y):

@@ -22,9 +22,10 @@ def in_float64(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     The arguments are widened exactly. Arrays that ``fn`` closes over and conversions inside it
     (``astype``, ``preferred_element_type``) stay what they are: hand the former in as arguments,
-    and see that the latter follow their inputs' dtype. Transformations go inside:
-    ``in_float64(jax.grad(loss))``. The results are float64 arrays; while x64 is off, do further
-    arithmetic on them in NumPy or inside ``jax.enable_x64(True)``.
+    and see that the latter follow their inputs' dtype. Transformations go inside,
+    ``in_float64(jax.jit(jax.grad(loss)))``: JAX narrows 64-bit draws and indices of a ``jit``
+    outside while it lowers, with x64 off. The results are float64 arrays; while x64 is off, do
+    further arithmetic on them in NumPy or inside ``jax.enable_x64(True)``.
 
     Examples
     --------
