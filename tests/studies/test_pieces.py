@@ -29,6 +29,11 @@ TINY = pieces.Config(
     training_learning_rates=(0.1, 1e-3),
     training_steps=12,
     training_points=16,
+    emulated_models=("sawtooth",),
+    emulated_precisions=(4,),
+    emulated_scopes=("gradient",),
+    emulated_learning_rates=(1e-3,),
+    emulated_seeds=4,
 )
 
 
@@ -60,7 +65,7 @@ def test_every_variable_is_filled(dataset):
 
 def test_a_cell_is_the_same_bits_alone_and_beside_others(dataset):
     cells = pieces.STUDY.cells(TINY)
-    for cell in (cells[0], cells[8], cells[20], cells[-2]):
+    for cell in (cells[0], cells[8], cells[20], cells[-4], cells[-1]):
         ((_, values, seconds),) = _study.evaluate(pieces.STUDY, TINY, [cell], workers=1)
         assert seconds > 0
         for name, value in values.items():
@@ -106,7 +111,7 @@ def test_claims_without_their_data_are_inconclusive(dataset):
 
 def test_every_figure_is_drawn_and_labelled(dataset):
     drawn = pieces.figures(dataset)
-    assert len(drawn) == 7
+    assert len(drawn) == 8
     for figure in drawn:
         assert figure.caption
         for label in ("get_xlabel", "get_ylabel"):
@@ -132,10 +137,15 @@ def test_the_smallest_configuration_has_claims_and_figures():
         training_learning_rates=(0.1,),
         training_steps=1,
         training_points=1,
+        emulated_models=("sawtooth",),
+        emulated_precisions=(2,),
+        emulated_scopes=("step",),
+        emulated_learning_rates=(0.1,),
+        emulated_seeds=1,
     )
     dataset = pieces.run(smallest)
     assert pieces.claims(dataset)
-    assert len(pieces.figures(dataset)) == 7
+    assert len(pieces.figures(dataset)) == 8
 
 
 def test_every_format_starts_from_identical_reals():

@@ -3,10 +3,10 @@
 import numpy as np
 import xarray as xr
 
-from jaxlab.studies._statistics import Estimate, ratio
+from jaxlab.studies._statistics import Estimate
 from jaxlab.studies._study import Claim
 from jaxlab.studies.pieces.config import CONTROL
-from jaxlab.studies.pieces.judging import KARNER, interval, judge, need
+from jaxlab.studies.pieces.judging import KARNER, interval, judge, kept_share, need
 
 _LOSS = 0.95
 """A format "loses pieces" if it keeps less than this share of its control's."""
@@ -19,12 +19,6 @@ def _final(dataset: xr.Dataset, model: str) -> xr.DataArray:
     return final.where(final > 0)
 
 
-def _kept(final: xr.DataArray, control: xr.DataArray) -> Estimate:
-    """Geometric mean of the ratio over runs that both can be counted."""
-    both = (final.notnull() & control.notnull()).values.ravel()
-    return ratio(final.values.ravel()[both], control.values.ravel()[both])
-
-
 def _rates(dataset: xr.Dataset) -> dict[float, Estimate]:
     """Pieces that the control keeps from start to end, by rate; none without the sawtooth."""
     if "sawtooth" not in dataset.model:
@@ -33,7 +27,7 @@ def _rates(dataset: xr.Dataset) -> dict[float, Estimate]:
     need("Counts of the control", control)
     control = control.where(control > 0)
     return {
-        float(rate): _kept(one.isel(checkpoint=-1), one.isel(checkpoint=0))
+        float(rate): kept_share(one.isel(checkpoint=-1), one.isel(checkpoint=0))
         for rate, one in control.groupby("learning_rate")
     }
 
@@ -63,7 +57,7 @@ def _rounding_damage(dataset: xr.Dataset) -> list[Claim]:
     final = _final(dataset, "sawtooth").sel(learning_rate=safe)
     judged = []
     for policy in dataset.policy.values[1:]:
-        kept = _kept(final.sel(policy=policy), final.sel(policy=CONTROL))
+        kept = kept_share(final.sel(policy=policy), final.sel(policy=CONTROL))
         judged.append(
             Claim(
                 f"Rounding alone destroys pieces: {policy} loses over 5% of the sawtooth's",
@@ -86,7 +80,7 @@ def _interaction(dataset: xr.Dataset) -> list[Claim]:
     gentlest = min(lossy)
     final = _final(dataset, "sawtooth").sel(learning_rate=gentlest)
     kept = {
-        str(policy): _kept(final.sel(policy=policy), final.sel(policy=CONTROL))
+        str(policy): kept_share(final.sel(policy=policy), final.sel(policy=CONTROL))
         for policy in dataset.policy.values[1:]
     }
     lowest = min(kept.values(), key=lambda estimate: estimate.high)

@@ -19,6 +19,17 @@ CONTROL = POLICIES[0]
 MODELS = ("He", "sawtooth", "Yarotsky square", "Milkert-Hyde-Laine")
 """What can be trained: a random start, two constructions, and the peaks of a reparameterisation."""
 
+SCOPES = ("gradient", "step")
+"""What an emulated run rounds: the operations of the gradient, or of the whole gradient step."""
+
+_NOT_POSITIVE = (
+    "seed",
+    "training_models",
+    "training_policies",
+    "emulated_models",
+    "emulated_scopes",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -68,6 +79,20 @@ class Config:
         256, so that every format holds them exactly.
     training_jitter
         Relative standard deviation of the noise on the constructed starts.
+    emulated_models
+        Networks to train in emulated arithmetic and in the noise model; depth, width, jitter, steps
+        and points are those of the training above.
+    emulated_precisions
+        The emulated formats are the IEEE-style ones with these numbers of significand bits, and
+        the noise levels their unit roundoffs 2**-p; from 2 to 25, the most that float64 carries.
+    emulated_exponent_bits
+        Their exponent bits, from 2 to 10. With 8, p = 8 is bfloat16 and p = 24 is float32.
+    emulated_scopes
+        What rounds, of :data:`SCOPES`.
+    emulated_learning_rates
+        Constant learning rates of full-batch gradient descent towards x**2.
+    emulated_seeds
+        Random starts per model, learning rate and precision.
     """
 
     seed: int = 0
@@ -90,17 +115,21 @@ class Config:
     training_steps: int = 300
     training_points: int = 64
     training_jitter: float = 2.0**-5
+    emulated_models: tuple[str, ...] = MODELS[:3]
+    emulated_precisions: tuple[int, ...] = (4, 6, 8, 11, 16, 24)
+    emulated_exponent_bits: int = 8
+    emulated_scopes: tuple[str, ...] = SCOPES
+    emulated_learning_rates: tuple[float, ...] = (0.01, 0.001, 0.0001)
+    emulated_seeds: int = 32
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            named = ("seed", "training_models", "training_policies")
-            if field.name not in named and not _positive(value):
+            if field.name not in _NOT_POSITIVE and not _positive(value):
                 raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
-        if not self.training_models or set(self.training_models) - set(MODELS):
-            raise ValueError(
-                f"training_models: got {self.training_models!r}, expected some of {MODELS}"
-            )
+        _check_some("training_models", self.training_models, MODELS)
+        _check_some("emulated_models", self.emulated_models, MODELS)
+        _check_some("emulated_scopes", self.emulated_scopes, SCOPES)
         unknown = set(self.training_policies) - set(POLICIES)
         if unknown or self.training_policies[:1] != POLICIES[:1]:
             raise ValueError(
@@ -110,6 +139,8 @@ class Config:
         points = self.training_points
         if points & (points - 1) or points > 256:
             raise ValueError(f"training_points: got {points}, expected a power of two, at most 256")
+        _check_range("emulated_precisions", self.emulated_precisions, 2, 25)
+        _check_range("emulated_exponent_bits", (self.emulated_exponent_bits,), 2, 10)
 
 
 def _positive(value: object) -> bool:
@@ -117,16 +148,31 @@ def _positive(value: object) -> bool:
     return len(entries) > 0 and all(entry > 0 for entry in entries)  # pyright: ignore[reportOperatorIssue]
 
 
+def _check_some(name: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
+    if not chosen or set(chosen) - set(known):
+        raise ValueError(f"{name}: got {chosen!r}, expected some of {known}")
+
+
+def _check_range(name: str, values: tuple[int, ...], least: int, most: int) -> None:
+    if not least <= min(values) <= max(values) <= most:
+        raise ValueError(f"{name}: got {values!r}, expected numbers from {least} to {most}")
+
+
 PRESETS = {
     "quick": Config(
         initial_networks=300,
         step_depths=(2, 4, 6, 8, 12),
         step_exponents=(2, 4, 6, 8, 11, 24, 53),
-        training_models=MODELS[:3],
+        training_models=MODELS[:2],
         training_policies=(*POLICIES[:4], "bfloat16 gradients"),
         training_seeds=12,
         training_points=32,
         training_steps=200,
+        emulated_models=("sawtooth",),
+        emulated_precisions=(4, 8, 11),
+        emulated_scopes=("gradient",),
+        emulated_learning_rates=(0.01, 0.001),
+        emulated_seeds=40,
     ),
     "paper": Config(
         initial_widths=(10, 20, 50),
@@ -140,6 +186,8 @@ PRESETS = {
         training_seeds=64,
         training_steps=10_000,
         training_points=256,
+        emulated_precisions=tuple(range(4, 25)),
+        emulated_seeds=64,
     ),
     "large": Config(
         initial_widths=(10, 20, 50, 100, 200),
@@ -153,6 +201,9 @@ PRESETS = {
         training_seeds=1024,
         training_steps=100_000,
         training_points=256,
+        emulated_models=MODELS,
+        emulated_precisions=tuple(range(3, 26)),
+        emulated_seeds=1024,
     ),
 }
 """Named configurations; the first is the default. ``quick`` runs in two minutes on two cores."""

@@ -5,13 +5,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import StrMethodFormatter
 
 from jaxlab.regions import bounds
 from jaxlab.studies import _style
-from jaxlab.studies._statistics import Estimate, ratio
 from jaxlab.studies._study import Figure
+from jaxlab.studies.pieces import figure_emulated
 from jaxlab.studies.pieces.config import CONTROL
+from jaxlab.studies.pieces.drawing import error_bars, panels, plain
+from jaxlab.studies.pieces.judging import kept_share
 from jaxlab.studies.pieces.step import example_depth
 
 _COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73")
@@ -28,12 +29,6 @@ def figures(dataset: xr.Dataset) -> list[Figure]:
     return drawn
 
 
-def _plain(*axes) -> None:
-    """Tick labels 16, 32, 64 on a logarithmic axis."""
-    for axis in axes:
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-
-
 def _step_legend(figure, ax: Axes) -> None:
     """One legend below all panels: noise levels, the exact step, the bound."""
     handles, labels = ax.get_legend_handles_labels()
@@ -43,14 +38,6 @@ def _step_legend(figure, ax: Axes) -> None:
     ]
     labels += ["exact step: $2^L$", "bound (colour: ε)"]
     figure.legend(handles, labels, loc="outside lower center", ncols=5, title="noise ε", fontsize=8)
-
-
-def _panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 3.3, **options):
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width * columns, height * rows), squeeze=False, **options
-    )
-    plt.close(figure)  # keep pyplot's global list of open figures empty
-    return figure, axes
 
 
 def draw_initial(dataset: xr.Dataset, ax: Axes) -> None:
@@ -74,12 +61,12 @@ def draw_initial(dataset: xr.Dataset, ax: Axes) -> None:
     ax.set(xlabel="hidden neurons", ylabel="mean affine pieces on [−1, 1]")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
-    _plain(ax.xaxis, ax.yaxis)
+    plain(ax.xaxis, ax.yaxis)
     ax.legend(fontsize=7.5)
 
 
 def _initial(dataset: xr.Dataset) -> Figure:
-    figure, ((ax,),) = _panels(1, width=5.2, height=3.8)
+    figure, ((ax,),) = panels(1, width=5.2, height=3.8)
     draw_initial(dataset, ax)
     ax.set_title("Random networks: pieces follow the neurons, not the depth")
     return Figure(
@@ -114,7 +101,7 @@ def draw_step(dataset: xr.Dataset, network: str, variable: str, ax: Axes) -> Non
 
 
 def _step(dataset: xr.Dataset) -> Figure:
-    figure, axes = _panels(3, sharey=True, width=3.3, height=3.9)
+    figure, axes = panels(3, sharey=True, width=3.3, height=3.9)
     titles = {
         "sawtooth": "Usual sawtooth:\nslopes $2^L$, noise is harmless",
         "slope-normalised sawtooth": "Slopes ≤ 1 (assumption B):\nnoise caps the pieces near 1/ε",
@@ -137,7 +124,7 @@ def _step(dataset: xr.Dataset) -> Figure:
 
 
 def _regions_and_pieces(dataset: xr.Dataset) -> Figure:
-    figure, axes = _panels(2, sharey=True, width=3.9, height=3.7)
+    figure, axes = panels(2, sharey=True, width=3.9, height=3.7)
     for ax, variable in zip(axes[0], ("step_regions", "step_pieces"), strict=True):
         draw_step(dataset, "slope-normalised sawtooth", variable, ax)
     axes[0, 0].set_title("Activation regions level off ...")
@@ -155,7 +142,7 @@ def _regions_and_pieces(dataset: xr.Dataset) -> Figure:
 
 def _functions(dataset: xr.Dataset) -> Figure:
     chosen = [e for e in (2.0**-8, 2.0**-6, 2.0**-4) if e in dataset.epsilon]
-    figure, axes = _panels(1 + len(chosen), rows=2, sharex=True, width=2.6, height=2.2)
+    figure, axes = panels(1 + len(chosen), rows=2, sharex=True, width=2.6, height=2.2)
     depth = example_depth([int(d) for d in dataset.step_depth])
     x = dataset["sample"]
     for row, network in zip(axes, dataset.step_network.values[:2], strict=True):
@@ -182,7 +169,7 @@ def _functions(dataset: xr.Dataset) -> Figure:
 def _through_training(dataset: xr.Dataset) -> Figure:
     models = [str(m) for m in dataset.model.values]
     rates = dataset.learning_rate.values
-    figure, axes = _panels(
+    figure, axes = panels(
         len(models), rows=len(rates), sharex=True, sharey=True, width=2.9, height=2.0
     )
     pieces = dataset.trained_pieces.sel(target="x^2")
@@ -200,7 +187,7 @@ def _through_training(dataset: xr.Dataset) -> Figure:
                 )
             ax.set_xscale("symlog", linthresh=1)
             ax.set_yscale("log", base=2)
-            _plain(ax.xaxis, ax.yaxis)
+            plain(ax.xaxis, ax.yaxis)
             if column == 0:
                 ax.set_ylabel(f"rate {rate:g}\naffine pieces")
         axes[0, column].set_title(model)
@@ -227,26 +214,20 @@ def _policy_style(policy: str) -> dict:
 
 def _damage(dataset: xr.Dataset) -> Figure:
     models = [str(m) for m in dataset.model.values]
-    figure, axes = _panels(len(models), sharey=True, width=2.7, height=3.2)
+    figure, axes = panels(len(models), sharey=True, width=2.7, height=3.2)
     final = dataset.trained_pieces.isel(checkpoint=-1)
-    final = final.where(final > 0)
     for ax, model in zip(axes[0], models, strict=True):
         for policy in dataset.policy.values[1:]:
             kept = [
-                _paired(final.sel(model=model, learning_rate=r), policy)
-                for r in final.learning_rate
+                kept_share(one.sel(policy=policy), one.sel(policy=CONTROL))
+                for one in (final.sel(model=model, learning_rate=r) for r in final.learning_rate)
             ]
-            centre = np.array([estimate.value for estimate in kept])
-            spread = [
-                centre - [estimate.low for estimate in kept],
-                np.array([estimate.high for estimate in kept]) - centre,
-            ]
-            style = _policy_style(str(policy)) | {"elinewidth": 0.8, "capsize": 2}
-            ax.errorbar(dataset.learning_rate, centre, spread, label=policy, **style)
+            style = _policy_style(str(policy))
+            error_bars(ax, dataset.learning_rate, kept, label=policy, **style)
         ax.axhline(1, color="k", lw=0.8)
         ax.set(xscale="log", xlabel="learning rate", title=model)
         ax.set_yscale("log", base=2)
-        _plain(ax.yaxis)
+        plain(ax.yaxis)
     axes[0, 0].set_ylabel(f"pieces at the end / {CONTROL}'s")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
@@ -260,15 +241,8 @@ def _damage(dataset: xr.Dataset) -> Figure:
     )
 
 
-def _paired(final: xr.DataArray, policy: str) -> Estimate:
-    """Pieces relative to the control's over the runs that both can be counted."""
-    ours, control = (final.sel(policy=p).values.ravel() for p in (policy, CONTROL))
-    both = np.isfinite(ours) & np.isfinite(control)
-    return ratio(ours[both], control[both])
-
-
 def _constructed(dataset: xr.Dataset) -> Figure:
-    figure, ((ax,),) = _panels(1, width=5.0, height=3.6)
+    figure, ((ax,),) = panels(1, width=5.0, height=3.6)
     depth = dataset.constructed_depth
     for name, marker, size in zip(dataset.construction.values, "osD^", (9, 7, 5, 3), strict=True):
         counts = dataset.constructed_pieces.sel(construction=name)
@@ -292,6 +266,7 @@ _FIGURES = (
     (_functions, ("step_pieces",)),
     (_through_training, ("trained_pieces",)),
     (_damage, ("trained_pieces",)),
+    (figure_emulated.emulated, ("rounded_pieces", "noisy_pieces", "exact_pieces")),
     (_constructed, ("constructed_pieces",)),
     (_initial, ("initial_pieces",)),
 )

@@ -59,8 +59,9 @@ def compute(config: Config, cell: Cell) -> Values:
     width = config.initial_widths[cell.index["width"]]
     keys = jax.random.split(named_key(config.seed, cell.name), config.initial_networks)
     widths = (1, *[width] * max(config.initial_depths), 1)
-    draw = jax.jit(jax.vmap(lambda key: initialisers.initialise(key, widths, law)))
-    *hidden, last = jax.tree.map(np.asarray, draw(keys))
+    # Not under jit: the laws share nearly all their operations, and those compile only once.
+    drawn = jax.vmap(lambda key: initialisers.initialise(key, widths, law))(keys)
+    *hidden, last = jax.tree.map(np.asarray, drawn)
     counts = [
         [regions.line.count((*hidden[:depth], last), *ends) for ends in SEGMENTS.values()]
         for depth in config.initial_depths

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from jaxlab.studies._statistics import LEVEL, Estimate
+from jaxlab.studies._statistics import LEVEL, Estimate, ratio
 from jaxlab.studies._study import Verdict
 
 KARNER = "Karner, Kazeev, Petersen 2024, doi 10.1007/s10444-024-10106-x"
@@ -30,3 +30,9 @@ def judge(supported: bool | np.bool_, refuted: bool | np.bool_) -> Verdict:
 def interval(estimate: Estimate, digits: int = 3) -> str:
     """The interval and its level as text."""
     return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}] ({CONFIDENCE})"
+
+
+def kept_share(counts: xr.DataArray, reference: xr.DataArray, level: float = LEVEL) -> Estimate:
+    """Geometric mean of the ratio of counts over the runs where both networks are finite."""
+    both = ((counts > 0) & (reference > 0)).values
+    return ratio(counts.values[both], reference.values[both], level)

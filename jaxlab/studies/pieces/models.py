@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.flatten_util
-from jaxtyping import Array, Float, Key
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree
 
 from jaxlab import training
 from jaxlab.arithmetic import round_to
@@ -95,3 +97,16 @@ def loss(name: str, policy: training.Policy) -> Callable[[Any, Any], Float[Array
 def starts(name: str, config: Config) -> Callable[[Key[Array, " seeds"]], Any]:
     """``keys -> trainables`` with a leading axis: the compiled starts of a model."""
     return jax.jit(jax.vmap(lambda key: MODELS[name].start(key, config)))
+
+
+def data(config: Config, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Abscissae ``(points, 1)`` and labels ``(targets, points, 1)`` on the common grid."""
+    points = config.training_points
+    x = np.arange(points + 1, dtype=np.float64)[:, None] / points  # exact in every format
+    y = np.stack([target(x) for target in TARGETS.values()])
+    return x, np.asarray(round_to(x - y if model.complement else y, GRID))
+
+
+def repeated(tree: PyTree, times: int) -> PyTree:
+    """Every leaf ``times`` over along its leading axis, which goes on varying fastest."""
+    return jax.tree.map(lambda leaf: jnp.tile(leaf, (times, *[1] * (leaf.ndim - 1))), tree)

@@ -87,26 +87,25 @@ def compute(config: Config, cell: Cell) -> Values:
     name = NETWORKS[cell.index["step_network"]]
     depth = config.step_depths[cell.index["step_depth"]]
     key = named_key(config.seed, cell.name)
-    with jax.enable_x64(True):
-        steps = _trained_steps(config, depth) if "He" in name else _landing_steps(name, depth)
-        owner = np.arange(config.step_draws) % len(steps.updates[0])
-        epsilons = np.array([2.0**-k for k in config.step_exponents])
-        noisy = _noisy_arrivals(key, steps, owner, epsilons)
-        exact = regions.line.count(steps.arrival, 0.0, 1.0)
-        after = regions.line.count(jax.tree.map(_flatten_two, noisy), 0.0, 1.0)
-        shape = (len(epsilons), config.step_draws)
-        steepest = after.steepest.reshape(shape).max(axis=1)
-        result = {
-            "step_pieces": after.pieces.reshape(shape),
-            "step_regions": after.regions.reshape(shape),
-            "control_pieces": exact.pieces[owner],
-            "control_regions": exact.regions[owner],
-            "steepest": steepest,
-            "step_bound": _bounds(steps, epsilons, steepest),
-            **_assumption_a(steps.updates),
-        }
-        if depth == example_depth(config.step_depths):
-            result = {**result, **_examples(steps, noisy)}
+    steps = _trained_steps(config, depth) if "He" in name else _landing_steps(name, depth)
+    owner = np.arange(config.step_draws) % len(steps.updates[0])
+    epsilons = np.array([2.0**-k for k in config.step_exponents])
+    noisy = _noisy_arrivals(key, steps, owner, epsilons)
+    exact = regions.line.count(steps.arrival, 0.0, 1.0)
+    after = regions.line.count(jax.tree.map(_flatten_two, noisy), 0.0, 1.0)
+    shape = (len(epsilons), config.step_draws)
+    steepest = after.steepest.reshape(shape).max(axis=1)
+    result = {
+        "step_pieces": after.pieces.reshape(shape),
+        "step_regions": after.regions.reshape(shape),
+        "control_pieces": exact.pieces[owner],
+        "control_regions": exact.regions[owner],
+        "steepest": steepest,
+        "step_bound": _bounds(steps, epsilons, steepest),
+        **_assumption_a(steps.updates),
+    }
+    if depth == example_depth(config.step_depths):
+        result = {**result, **_examples(steps, noisy)}
     return result
 
 

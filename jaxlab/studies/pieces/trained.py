@@ -6,13 +6,12 @@ import numpy as np
 import xarray as xr
 
 from jaxlab import regions, training
-from jaxlab.arithmetic import round_to
 from jaxlab.networks import Parameters, apply
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
-from jaxlab.studies.pieces.models import GRID, MODELS, TARGETS, loss, starts
+from jaxlab.studies.pieces.models import MODELS, TARGETS, data, loss, repeated, starts
 
 NOT_FINITE = -2
 """Stands for a count that a network with overflowing values does not have (-1: not computed)."""
@@ -76,36 +75,32 @@ def compute(config: Config, cell: Cell) -> Values:
     policy = _policy(config.training_policies[cell.index["policy"]])
     model = MODELS[name]
     grid = (len(TARGETS), len(config.training_learning_rates), config.training_seeds)
-    with jax.enable_x64(True):
-        x, y = _data(config, model.complement)
-        # Seeds vary fastest, then rates, then targets; every format asks for the same keys.
-        keys = jax.random.split(named_key(config.seed, f"train-{name}"), config.training_seeds)
-        start = starts(name, config)(keys)
-        keys, start = jax.tree.map(
-            lambda leaf: jnp.tile(leaf, (grid[0] * grid[1], *[1] * (leaf.ndim - 1))), (keys, start)
-        )
-        rates = jnp.asarray(config.training_learning_rates, policy.update)
-        history = training.ensemble(
-            loss(name, policy),
-            jax.tree.map(lambda leaf: leaf.astype(policy.parameters), start),
-            (jnp.asarray(x), jnp.asarray(np.repeat(y, grid[1] * grid[2], axis=0))),
-            training.gradient_descent,
-            policy=policy,
-            checkpoints=checkpoints(config),
-            metrics=_METRICS,
-            keys=keys,
-            learning_rate=jnp.tile(jnp.repeat(rates, grid[2]), grid[0]),
-            data_axes=(None, 0),
-        )
-        networks = jax.jit(jax.vmap(jax.vmap(model.network)))(history.metrics["trainable"])
-        measured = _measure(networks, x, y, grid, model.complement)
-        stagnated = history.metrics["stagnated"]
-        failed = np.asarray(history.failed_at, np.int64)
-        return {
-            **measured,
-            "stagnated": np.asarray(stagnated).reshape(*grid, -1),
-            "steps_taken": np.where(failed < 0, config.training_steps, failed).reshape(grid),
-        }
+    x, y = data(config, model)
+    # Seeds vary fastest, then rates, then targets; every format asks for the same keys.
+    keys = jax.random.split(named_key(config.seed, f"train-{name}"), config.training_seeds)
+    keys, start = repeated((keys, starts(name, config)(keys)), grid[0] * grid[1])
+    rates = jnp.asarray(config.training_learning_rates, policy.update)
+    history = training.ensemble(
+        loss(name, policy),
+        jax.tree.map(lambda leaf: leaf.astype(policy.parameters), start),
+        (jnp.asarray(x), jnp.asarray(np.repeat(y, grid[1] * grid[2], axis=0))),
+        training.gradient_descent,
+        policy=policy,
+        checkpoints=checkpoints(config),
+        metrics=_METRICS,
+        keys=keys,
+        learning_rate=jnp.tile(jnp.repeat(rates, grid[2]), grid[0]),
+        data_axes=(None, 0),
+    )
+    networks = jax.jit(jax.vmap(jax.vmap(model.network)))(history.metrics["trainable"])
+    measured = _measure(networks, x, y, grid, model.complement)
+    stagnated = history.metrics["stagnated"]
+    failed = np.asarray(history.failed_at, np.int64)
+    return {
+        **measured,
+        "stagnated": np.asarray(stagnated).reshape(*grid, -1),
+        "steps_taken": np.where(failed < 0, config.training_steps, failed).reshape(grid),
+    }
 
 
 def _policy(name: str) -> training.Policy:
@@ -125,14 +120,6 @@ _METRICS = {
 }
 
 
-def _data(config: Config, complement: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Abscissae ``(points, 1)`` and labels ``(targets, points, 1)`` on the common grid."""
-    points = config.training_points
-    x = np.arange(points + 1, dtype=np.float64)[:, None] / points  # exact in every format
-    y = np.stack([target(x) for target in TARGETS.values()])
-    return x, np.asarray(round_to(x - y if complement else y, GRID))
-
-
 def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
     """Exact counts and float64 errors of networks with leading axes (run, checkpoint)."""
     networks = jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float64), networks)  # exact
@@ -146,8 +133,8 @@ def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
     last = jax.tree.map(lambda leaf: leaf[:, -1].reshape(*grid, *leaf.shape[2:])[:, :, 0], networks)
     curves = np.asarray(_evaluate(last, abscissa))[..., 0]
     return {
-        "trained_pieces": _counts(count.pieces).reshape(*grid, -1),
-        "trained_regions": _counts(count.regions).reshape(*grid, -1),
+        "trained_pieces": countable(count.pieces).reshape(*grid, -1),
+        "trained_regions": countable(count.regions).reshape(*grid, -1),
         "rmse": rmse,
         "trained_example": abscissa[:, 0] - curves if complement else curves,
     }
@@ -159,7 +146,8 @@ def _evaluate(networks: Parameters, x):
     return jax.vmap(jax.vmap(lambda params: apply(params, x)))(networks)
 
 
-def _counts(counts: np.ndarray) -> np.ndarray:
+def countable(counts: np.ndarray) -> np.ndarray:
+    """Counts with :data:`NOT_FINITE` where the counter gave up on values that overflow."""
     return np.where(counts < 0, NOT_FINITE, counts)
 
 

@@ -1,0 +1,36 @@
+"""Shapes that the pictures of study `pieces` share: panels, plain ticks, estimates with bars."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import StrMethodFormatter
+from numpy.typing import ArrayLike
+
+from jaxlab.studies._statistics import Estimate
+
+
+def plain(*axes) -> None:
+    """Tick labels 16, 32, 64 on a logarithmic axis."""
+    for axis in axes:
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 3.3, **options):
+    """A figure and its axes, an array of rows, in inches per panel."""
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, **options
+    )
+    plt.close(figure)  # keep pyplot's global list of open figures empty
+    return figure, axes
+
+
+def error_bars(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **style: Any) -> None:
+    """Estimates against ``x`` with their intervals."""
+    centre, low, high = (
+        np.array([getattr(estimate, field) for estimate in estimates])
+        for field in ("value", "low", "high")
+    )
+    ax.errorbar(x, centre, [centre - low, high - centre], elinewidth=0.8, capsize=2, **style)
