@@ -22,11 +22,7 @@ def flatten(args: tuple, kwargs: dict) -> tuple[list[jax.Array], Callable[..., t
     """
     leaves, structure = jax.tree.flatten((args, kwargs))
     dynamic = [isinstance(leaf, _ARRAYS) for leaf in leaves]
-    arrays = [
-        leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf)
-        for leaf, is_array in zip(leaves, dynamic, strict=True)
-        if is_array
-    ]
+    arrays = [_as_array(leaf) for leaf, is_array in zip(leaves, dynamic, strict=True) if is_array]
 
     def rebuild(arrays: Sequence[Any]) -> tuple[tuple, dict]:
         rest = iter(arrays)
@@ -36,6 +32,11 @@ def flatten(args: tuple, kwargs: dict) -> tuple[list[jax.Array], Callable[..., t
         return jax.tree.unflatten(structure, filled)
 
     return arrays, rebuild
+
+
+def _as_array(leaf: Any) -> jax.Array:
+    wide = isinstance(leaf, jax.Array) and leaf.dtype == np.float64  # keeps its bits with x64 off
+    return leaf if wide else jnp.asarray(leaf)
 
 
 def argument_names(args: tuple, kwargs: dict) -> list[str]:

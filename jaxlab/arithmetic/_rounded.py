@@ -265,7 +265,8 @@ def _evaluate(
 def _own_dtypes(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
     """Carried results in the program's own dtypes."""
     with jax.enable_x64(True):
+        arrays = [jnp.asarray(value) for value in values]  # a literal is no array yet
         return [
-            leave(value, aval.dtype) if is_float(value.dtype) else jnp.asarray(value)
-            for value, aval in zip(values, avals, strict=True)
+            leave(x, aval.dtype) if is_float(x.dtype) else x
+            for x, aval in zip(arrays, avals, strict=True)
         ]

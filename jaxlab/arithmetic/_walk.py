@@ -6,6 +6,7 @@ Whatever the visitor records on the way comes back stacked over the iterations o
 """
 
 import abc
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -284,8 +285,7 @@ def _while(eqn, inputs, visitor, place, taps):
     def at(name, number):
         return place.draw(number)._replace(path=f"{place.path}.{name}")
 
-    def proceed(state):
-        count, values, _ = state
+    def go_on(count, values):
         here = at("cond", 2 * count)
         outs, _ = walk(params["cond_jaxpr"], [*cond_consts, *values], visitor, here)
         return visitor.predicate(outs[0])
@@ -296,15 +296,25 @@ def _while(eqn, inputs, visitor, place, taps):
 
     def body(state):
         count, values, records = state
-        values, new = step(count, values)
-        return count + 1, values, {path: visitor.merge(records[path], new[path]) for path in new}
+        after, new = step(count, values)
+        if params["cond_jaxpr"].out_avals[0].ndim:  # a batch: loops that ended keep their values
+            choose = functools.partial(_where, go_on(count, values))
+            after = jax.tree.map(choose, after, values)
+        return count + 1, after, {path: visitor.merge(records[path], new[path]) for path in new}
 
     zero = jnp.uint32(0)
     records = {}
     if visitor.records:
         records = _zeros(jax.eval_shape(step, zero, list(start))[1])
-    _, values, records = jax.lax.while_loop(proceed, body, (zero, list(start), records))
+    _, values, records = jax.lax.while_loop(
+        lambda state: go_on(*state[:2]).any(), body, (zero, list(start), records)
+    )
     return values, records
+
+
+def _where(active, new, old):
+    """Entries of ``new`` where the leading dimensions are active, of ``old`` elsewhere."""
+    return jnp.where(active.reshape(active.shape + (1,) * (new.ndim - active.ndim)), new, old)
 
 
 def _cond(eqn, inputs, visitor, place, taps):

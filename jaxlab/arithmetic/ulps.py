@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt
 
+from jaxlab.arithmetic.emulation import enter
 from jaxlab.arithmetic.formats import Format, as_format
 from jaxlab.arithmetic.rounding import round_to
 
@@ -41,16 +42,7 @@ def widen(x: Any) -> Float[Array, "..."]:
         x = jnp.asarray(x)
         if not jnp.issubdtype(x.dtype, jnp.floating):
             raise TypeError(f"x: got dtype {x.dtype}, expected a real floating-point dtype")
-        if x.dtype == jnp.float64:
-            return x
-        wide = x.astype(jnp.float64)
-        if x.dtype not in (jnp.float32, jnp.bfloat16):
-            return wide
-        bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), np.uint32)
-        magnitude = bits & np.uint32(0x7FFFFFFF)
-        subnormal = magnitude.astype(jnp.float64) * 2.0**-149
-        subnormal = jnp.where(bits == magnitude, subnormal, -subnormal)
-        return jnp.where(magnitude < np.uint32(1 << 23), subnormal, wide)
+        return enter(x, jnp.float64)
 
 
 def ulp_distance(a: Any, b: Any, fmt: Any = None) -> UInt[Array, "..."]:

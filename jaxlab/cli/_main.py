@@ -1,4 +1,4 @@
-"""The command line: ``jaxlab list | run | resume | report | probe``.
+"""The command line: ``jaxlab list | run | resume | report | probe | shadow``.
 
 Every foreseeable failure is one line on standard error, ``jaxlab: error: ...``. Exit codes: 0 done,
 1 failed, 2 the command line makes no sense, 130 interrupted.
@@ -24,6 +24,7 @@ import jax
 import jaxlab
 from jaxlab.cli import _options, _strict
 from jaxlab.cli._probe import show_probe
+from jaxlab.cli._shadow import shadow_command
 from jaxlab.store._errors import StoreError, UsageError
 
 
@@ -83,6 +84,7 @@ def _dispatch(words: list[str], registry: Mapping[str, Any] | None) -> int:
         "resume": _resume,
         "report": _report,
         "probe": show_probe,
+        "shadow": lambda words, _: shadow_command(words),
     }
     if not words or words[0] in ("-h", "--help", "help"):
         print(_options.USAGE, end="")

@@ -22,6 +22,7 @@ commands:
   resume PATH             continue a run that was interrupted
   report PATH             judge and draw a run again
   probe [options]         show what this device and compiler do to arithmetic
+  shadow FILE.py:FUNCTION put a function of yours under the error microscope
   --version               print the version
   --help                  print this help
 

@@ -20,7 +20,7 @@ def heat_map(trace: "Trace", ax: Any, most: int) -> Any:
     shown = sorted(layers, key=lambda label: -sum(layers[label]))[:most]
     shown = [label for label in layers if label in shown]  # in the order of the program
     if ax is None:
-        _, ax = plt.subplots(figsize=(6, 1.4 + 0.28 * len(shown)), layout="constrained")
+        _, ax = plt.subplots(figsize=(6, max(3.0, 1.4 + 0.28 * len(shown))), layout="constrained")
     shares = np.array([layers[label] for label in shown]).reshape(len(shown), 2)
     total = max(sum(map(sum, layers.values())), np.finfo(float).tiny)
     shares = np.ma.masked_less_equal(shares / total, 0)
@@ -36,9 +36,10 @@ def heat_map(trace: "Trace", ax: Any, most: int) -> Any:
     ax.set_xticks([0, 1], _PASSES)
     ax.set_yticks(range(len(shown)), shown)
     ax.set_xlabel("pass")
-    ax.set_ylabel("layer")
-    ax.set_title(f"Where {trace.format.name} made the error of the result ({trace.measured:.2g})")
-    ax.figure.colorbar(image, ax=ax, label="share of all rounding error, weighted by effect")
+    most_of = f" (the worst {len(shown)} of {len(layers)})" if len(shown) < len(layers) else ""
+    ax.set_ylabel(f"layer{most_of}")
+    ax.set_title(f"Where {trace.format.name} made the relative error {trace.measured:.2g}")
+    ax.figure.colorbar(image, ax=ax, label="share of the blame (absolute)")
     return ax
 
 

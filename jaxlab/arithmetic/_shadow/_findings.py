@@ -81,7 +81,7 @@ def _underflow(row: Row, error: float, finite: bool) -> list[Finding]:
     if not zeros + tiny:
         return []
     share = min(1.0, abs(row.underflowed) / error if finite else row.local)
-    message = f"{zeros:.0f} of {_of(row)} underflow to zero, {tiny:.0f} are subnormal: "
+    message = f"of {_of(row)} {zeros:.0f} underflow to zero and {tiny:.0f} are subnormal: "
     return [Finding(share, "underflow", row, message + _share(share, finite))]
 
 

@@ -206,7 +206,7 @@ def _absorbed(name, inputs, low):
     if name not in _ADDITIONS or len(inputs) != 2:
         return None
     a, b = (pair.low for pair in inputs)
-    lost = ((b != 0) & (low == a)) | ((a != 0) & (jnp.abs(low) == jnp.abs(b)))
+    lost = (low == a) | (low == (-b if name == "sub" else b))
     return lost & (a != 0) & (b != 0) & jnp.isfinite(low)
 
 

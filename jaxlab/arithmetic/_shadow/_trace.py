@@ -119,7 +119,19 @@ def _where(row: Row) -> str:
     if not row.location.line:
         where = row.location.file
     passing = "backward" if row.backward else "forward"
-    return f"{where}, {row.primitive}, {passing} pass" + (f", {row.scope}" if row.scope else "")
+    parts = [where, row.primitive, f"{passing} pass", row.scope, _iteration(row)]
+    return ", ".join(part for part in parts if part)
+
+
+def _iteration(row: Row) -> str:
+    """The iteration of a scan that most of the error is made in or passes through, if there is."""
+    if row.blame is None or row.blame.made.ndim == 0:
+        return ""
+    share = np.abs(row.blame.made) + np.abs(row.blame.cancelled)
+    worst = np.unravel_index(np.argmax(share), share.shape)
+    if share[worst] <= np.sum(share) / 2:
+        return ""
+    return f"mostly iteration {', '.join(map(str, worst))}"
 
 
 def _rows(trace: Trace, most: int) -> list[str]:

@@ -50,7 +50,8 @@ def shadow(
     Returns
     -------
     A function of the same arguments returning the rounded value and a :class:`Trace`. It runs on
-    concrete arrays, compiles one program per call, and keeps every intermediate in memory twice.
+    concrete arrays, compiles one program per call, and keeps all intermediates of all iterations
+    in memory, several times: meant for small instances of a problem.
 
     Raises
     ------

@@ -1,0 +1,60 @@
+"""Emulated programs lower for CPU, CUDA and TPU, with x64 off, in every order and mode."""
+
+import typing
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import pytest
+
+from jaxlab.arithmetic import Rounding, rounded
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+ORDERS = ("exact", "sequential", "pairwise", "kahan", "blocked(2)", "tensor_core(2)")
+
+
+def everything(w, x):
+    """A loss in which every summing primitive and every kind of nesting occurs."""
+
+    @jax.checkpoint
+    def step(c, row):
+        c = jax.lax.cond(row[0] > 0, jnp.tanh, lambda c: c / 3.0, c * row)
+        return c, jnp.cumsum(c)
+
+    last, sums = jax.lax.scan(step, w, x)
+    mixed = jnp.convolve(last, w, mode="same", precision="highest")
+    loops = jax.lax.fori_loop(0, 3, lambda i, s: s * 1.1 + i.astype(s.dtype), mixed)
+    looked_up = w[jnp.array([0, 1, 1])]
+    return jnp.sum(jax.nn.softmax(sums)) + jnp.dot(loops[:3], looked_up, precision="highest")
+
+
+def elementwise(w, x):
+    return jnp.sum(jnp.sqrt(x * x + 1.0) / (1.0 - x) + jnp.exp(-x)) + jnp.sum(w)
+
+
+def lower(fn, fmt, **options):
+    def gradients(w, x, seed):
+        key = jax.random.key(seed) if options.get("rounding", "").startswith("stoch") else None
+        ask = rounded(fn, fmt, key=key, **options)
+        inside = rounded(jax.grad(fn), fmt, key=key, **options)
+        return jax.value_and_grad(ask)(w, x), jax.vmap(inside, (None, 0))(w, x[None])
+
+    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((4,), (3, 4))]
+    exported = jax.export.export(jax.jit(gradients), platforms=PLATFORMS)(*shapes, jnp.uint32(0))
+    assert exported.platforms == PLATFORMS
+    assert all(aval.dtype == jnp.float32 for aval in exported.out_avals)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_lowers(order):
+    lower(everything, "bf16", accumulate=order)
+
+
+@pytest.mark.parametrize("rounding", typing.get_args(Rounding))
+def test_every_mode_lowers(rounding):
+    lower(elementwise, "bf16", rounding=rounding)
+
+
+@pytest.mark.parametrize("fmt", ["fp16", "e4m3", "tf32", "fp32"])
+def test_every_carrier_lowers(fmt):
+    lower(elementwise, fmt, backward="e5m2")
