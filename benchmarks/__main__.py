@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-NAMES = ("rounding", "line", "ensemble")
+NAMES = ("rounding", "accumulation", "emulation", "shadow", "line", "ensemble")
 
 
 @dataclasses.dataclass(frozen=True)

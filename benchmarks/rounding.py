@@ -1,147 +1,161 @@
 """Rounding to a format: time and wrong bits, jaxlab and its peers on the same array.
 
 A row's ``ratio_to_jaxlab`` is its time over jaxlab's in the same case: above 1, jaxlab is faster.
-``mismatches`` counts the float32 bit patterns which the contender rounds otherwise than NumPy or
-ml_dtypes (the sign and payload of NaN aside). Slow contenders are timed fewer times than asked.
+``mismatches`` counts the float32 inputs of the test set (:func:`bit_tests`) which the contender
+rounds otherwise than NumPy or ml_dtypes (the sign and payload of NaN aside), ``wrong_numbers``
+those whose right result is finite and another number: the rest are signs of zero, and what becomes
+of overflow, infinities and NaN, where conventions differ.
+``share_up`` is how often a stochastic contender rounded up what it should in a quarter of cases.
 """
 
-import contextlib
 import importlib
-import io
-import statistics
-import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.peers import WIDTHS, compiling, pychop
+from benchmarks.racing import Contender, Racer, quietly, race
 from jaxlab.arithmetic import as_format, round_to
 
 CASES = ("bfloat16", "float16", "float8_e4m3fn")
-ELEMENTWISE = "x * 1.5"
-PATIENCE = 10.0  # seconds after which a contender is not timed again
 GFLOAT = {
     "bfloat16": "format_info_bfloat16",
     "float16": "format_info_binary16",
     "float8_e4m3fn": "format_info_ocp_e4m3",
 }
 
-Contender = tuple[str, Callable[[], Callable[[Any], Any]]]
+Peer = tuple[str, Callable[[], Callable[[Any], Any]]]
+"""A name, and what makes a function of an array."""
 
 
 def main(size: int = 10_000_000, repeats: int = 7, dry: bool = False) -> dict:
     """Measure every case; ``dry`` shrinks the arrays so that it ends in seconds."""
     size, repeats, patterns = (10_000, 1, 5_000) if dry else (size, repeats, 1_000_000)
-    rng = np.random.default_rng(0)
-    data = rng.standard_normal(size, dtype=np.float32)
-    noise = rng.integers(0, 2**32, patterns, dtype=np.uint32).view(np.float32)
-    rows = []
+    data = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
+    ratio, rows = "ratio_to_jaxlab", []
     for name in CASES:
-        rows += _case(f"{name} nearest", _nearest(name), data, noise, repeats, name)
-    for name in CASES[:1]:
-        rows += _case(f"{name} stochastic", _stochastic(name), data, noise, repeats, None)
+        contenders = _racers(_nearest(name), data, _bits_against_numpy(name, patterns))
+        rows += race(f"{name} nearest", contenders, repeats, ratio)
+    contenders = _racers(_stochastic("bfloat16"), data, _share_up)
+    rows += race("bfloat16 stochastic", contenders, repeats, ratio)
     return {
-        "title": f"Rounding {size:,} float32 numbers to a format (median of {repeats})",
+        "title": f"Rounding {size:,} float32 numbers to a format (best of {repeats})",
         "rows": rows,
         "notes": [
             "targets: nearest within 1.5 of the elementwise pass; 10x pychop; 3x gfloat",
-            "compile_s: the first call less a later one; for eager contenders whatever they cache",
+            "compile_s: the first call less the best; for eager contenders whatever they cache",
+            "at overflow qwix, QPyTorch and, for E4M3, torch give the largest number by design",
+            "pychop, QPyTorch and MPTorch have no OCP E4M3: (4, 3) is IEEE-like, up to 240 or 480",
+            "qwix rounds to formats of 8 bits and fewer only",
             "pychop's stochastic mode stays eager: jitted, it draws the same noise at every call",
-            "pychop has no OCP E4M3: its (4, 3) is the IEEE-like format with infinities",
         ],
     }
 
 
-def _case(case, contenders, data, noise, repeats, name) -> list[dict[str, Any]]:
-    """Measure the contenders in turn, round after round, so that a busy machine hits them alike."""
+def bit_tests(name: str, patterns: int) -> np.ndarray:
+    """Every number of a format and every midpoint, their neighbours, and what is random.
+
+    Random bit patterns are ``patterns``, normal numbers 30 %, log-uniform numbers 10 % as many.
+    """
+    dtype = as_format(name).dtype
+    codes = np.arange(2 ** (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}")
+    with quietly():
+        values = codes.view(dtype).astype(np.float64)
+        values = np.unique(values[np.isfinite(values)])
+        beyond = values[-1] + (values[-1] - values[-2]) * np.array([0.5, 1.0])
+        tiny = values[values > 0][0] / 2
+        edges = np.concatenate([values, (values[1:] + values[:-1]) / 2, beyond, -beyond, [-tiny]])
+        edges = edges.astype(np.float32)
+    near = [np.nextafter(edges, np.float32(sign * np.inf)) for sign in (-1, 1)]
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 2**32, patterns, dtype=np.uint32).view(np.float32)
+    normal = rng.standard_normal(3 * patterns // 10, dtype=np.float32)
+    sign, exponent = rng.choice([-1.0, 1.0], patterns // 10), rng.uniform(-40, 40, patterns // 10)
+    special = np.float32([0.0, -0.0, np.inf, -np.inf, np.nan])
+    return np.concatenate([edges, *near, noise, normal, np.float32(sign * 2**exponent), special])
+
+
+def _racers(peers: Sequence[Peer], data: np.ndarray, check: Callable) -> list[Contender]:
+    """Functions of an array as contenders: timed on the data, then checked."""
     on_device = jnp.asarray(data)
-    reference = None if name is None else _reference(noise, name)
-    rows, racers = [], []
-    with _quietly():
-        for contender, make in contenders:
-            row = {"case": case, "contender": contender}
-            rows.append(row)
-            try:
-                f = make()
-                argument = on_device if getattr(f, "on_jax", False) else data
-                first = _seconds(f, argument)
-                if reference is not None and contender != ELEMENTWISE:
-                    row["mismatches"] = _differing(np.asarray(f(noise), np.float32), reference)
-                racers.append((row, f, argument, first, []))
-            except ImportError:
-                row["note"] = "not installed"
-            except Exception as error:  # a peer that breaks is a result, not the end
-                row["note"] = f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
-        for _ in range(repeats):
-            for _, f, argument, _, times in racers:
-                if not times or sum(times) < PATIENCE:
-                    times.append(_seconds(f, argument))
-    for row, _, _, first, times in racers:
-        seconds = statistics.median(times)
-        row["seconds"] = seconds
-        row["melt_per_s"] = data.size / seconds / 1e6
-        row["compile_s"] = max(first - seconds, 0.0)
-        if "seconds" in rows[0]:
-            row["ratio_to_jaxlab"] = seconds / rows[0]["seconds"]
-        row["mismatches"] = row.pop("mismatches", None)
-    return rows
+
+    def racer(make):
+        f = make()
+        argument = on_device if getattr(f, "on_jax", False) else data
+        return Racer(lambda: f(argument), lambda _: check(f))
+
+    return [(name, lambda make=make: racer(make)) for name, make in peers]
 
 
-def _seconds(f: Callable, argument: Any) -> float:
-    start = time.perf_counter()
-    jax.block_until_ready(f(argument))
-    return time.perf_counter() - start
+def _bits_against_numpy(name: str, patterns: int) -> Callable[[Callable], dict[str, Any]]:
+    tests = bit_tests(name, patterns)
+    with quietly():
+        right = tests.astype(as_format(name).dtype).astype(np.float64).astype(np.float32)
+
+    def check(f):
+        got = np.asarray(f(tests), np.float32)
+        same = got.view(np.uint32) == right.view(np.uint32)
+        wrong = ~(same | (np.isnan(got) & np.isnan(right)))
+        if getattr(f, "is_scale", False):  # the elementwise pass rounds nothing
+            return {}
+        counts = {"mismatches": wrong, "wrong_numbers": np.isfinite(right) & (got != right)}
+        return {key: int(np.count_nonzero(which)) for key, which in counts.items()}
+
+    return check
 
 
-@contextlib.contextmanager
-def _quietly():
-    """Neither what peers print, nor their warnings, nor NumPy's about NaN and overflow."""
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        warnings.catch_warnings(action="ignore"),
-        np.errstate(all="ignore"),
-    ):
-        yield
+def _share_up(f: Callable) -> dict[str, Any]:
+    if getattr(f, "is_scale", False):
+        return {}
+    quarter = np.full(100_000, 1 + 2.0**-9, np.float32)  # between 1 and 1 + 2**-7
+    return {"share_up": float(np.mean(np.asarray(f(quarter)) > 1))}
 
 
-def _reference(noise: np.ndarray, name: str) -> np.ndarray:
-    with _quietly():
-        return noise.astype(as_format(name).dtype).astype(np.float64).astype(np.float32)
-
-
-def _differing(got: np.ndarray, expected: np.ndarray) -> int:
-    same = (got.view(np.uint32) == expected.view(np.uint32)) | (np.isnan(got) & np.isnan(expected))
-    return int(np.count_nonzero(~same))
-
-
-def _on_jax(f: Callable) -> Callable:
+def _on_jax(f: Callable, is_scale: bool = False) -> Callable:
     """Mark a function that takes a JAX array (which is put on the device before timing)."""
 
     def call(x):
         return f(x if isinstance(x, jax.Array) else jnp.asarray(x))
 
-    call.on_jax = True
+    call.on_jax, call.is_scale = True, is_scale
     return call
 
 
-def _nearest(name: str) -> list[Contender]:
+def _elementwise() -> Callable:
+    return _on_jax(jax.jit(lambda x: x * 1.5), is_scale=True)
+
+
+def _nearest(name: str) -> list[Peer]:
     dtype = as_format(name).dtype
-    return [
-        ("jaxlab", lambda: _on_jax(jax.jit(lambda x: round_to(x, name)))),
-        (ELEMENTWISE, lambda: _on_jax(jax.jit(lambda x: x * 1.5))),
-        ("jnp.astype", lambda: _on_jax(jax.jit(lambda x: x.astype(dtype).astype(x.dtype)))),
+    exponent, significand = WIDTHS[name]
+
+    def jitted(f):
+        return lambda: _on_jax(jax.jit(f))
+
+    peers: list[Peer] = [
+        ("jaxlab", jitted(lambda x: round_to(x, name))),
+        ("x * 1.5", _elementwise),
+        ("jnp.astype", jitted(lambda x: x.astype(dtype).astype(x.dtype))),
+        ("jmp, jax jit", lambda: _on_jax(jax.jit(_jmp(dtype)))),
+        ("reduce_precision", jitted(lambda x: jax.lax.reduce_precision(x, exponent, significand))),
         ("numpy/ml_dtypes astype", lambda: lambda x: x.astype(dtype).astype(np.float32)),
+        ("torch .to", lambda: _torch(name)),
         ("gfloat, jax jit", lambda: _on_jax(jax.jit(_gfloat(name)))),
         ("gfloat, numpy", lambda: _gfloat(name)),
-        ("pychop, jax jit", lambda: _on_jax(jax.jit(_pychop(name, "jax")))),
-        ("pychop, numpy", lambda: _pychop(name, "numpy")),
+        ("pychop, jax jit", lambda: _on_jax(jax.jit(pychop(name, "jax")))),
+        ("pychop, numpy", lambda: pychop(name, "numpy")),
+        ("QPyTorch", lambda: _qtorch(name, "nearest")),
+        ("MPTorch", lambda: _mptorch(name, "nearest")),
     ]
+    if dtype.itemsize == 1:
+        peers.append(("qwix, jax jit", lambda: _on_jax(jax.jit(_qwix(dtype)))))
+    return peers
 
 
-def _stochastic(name: str) -> list[Contender]:
+def _stochastic(name: str) -> list[Peer]:
     def own(impl, **options):
         key = jax.random.key(0, impl=impl)
         rounded = jax.jit(lambda x, key: round_to(x, name, "stochastic", key, **options))
@@ -160,10 +174,12 @@ def _stochastic(name: str) -> list[Contender]:
         ("jaxlab, threefry", lambda: own("threefry2x32")),
         ("jaxlab, rbg", lambda: own("rbg")),
         ("jaxlab, rbg, 8 random bits", lambda: own("rbg", random_bits=8)),
-        (ELEMENTWISE, lambda: _on_jax(jax.jit(lambda x: x * 1.5))),
+        ("x * 1.5", _elementwise),
         ("gfloat, jax jit, threefry", gfloat),
-        ("pychop, jax", lambda: _on_jax(_pychop(name, "jax", rmode=5))),
-        ("pychop, numpy", lambda: _pychop(name, "numpy", rmode=5)),
+        ("pychop, jax", lambda: _on_jax(pychop(name, "jax", rmode=5))),
+        ("pychop, numpy", lambda: pychop(name, "numpy", rmode=5)),
+        ("QPyTorch", lambda: _qtorch(name, "stochastic")),
+        ("MPTorch", lambda: _mptorch(name, "stochastic")),
     ]
 
 
@@ -176,17 +192,36 @@ def _gfloat(name: str, stochastic: bool = False) -> Callable:
     return lambda x, bits: gfloat.round_ndarray(info, x, mode, srbits=bits >> 16, srnumbits=16)
 
 
-def _pychop(name: str, backend: str, rmode: int = 1) -> Callable:
-    """A Chop of the format's widths; the choice of backend is global state of pychop."""
-    pychop = importlib.import_module("pychop")
-    pychop.backend(backend)
-    fmt = as_format(name)
-    exponent_bits = {"bfloat16": 8, "float16": 5, "float8_e4m3fn": 4}[name]
-    chop = pychop.Chop(exp_bits=exponent_bits, sig_bits=fmt.precision - 1, rmode=rmode)
+def _jmp(dtype: np.dtype) -> Callable:
+    jmp = importlib.import_module("jmp")
+    policy = jmp.Policy(param_dtype=np.float32, compute_dtype=dtype, output_dtype=np.float32)
+    return lambda x: policy.cast_to_output(policy.cast_to_compute(x))
+
+
+def _qwix(dtype: np.dtype) -> Callable:
+    """The rounding inside qwix, without its scales (which have no public name of their own)."""
+    numerics = importlib.import_module("qwix._src.core.numerics")
+    return lambda x: numerics.convert_to(x, dtype).astype(x.dtype)
+
+
+def _torch(name: str) -> Callable:
+    torch = importlib.import_module("torch")
+    dtype = getattr(torch, name)
+    return lambda x: torch.from_numpy(x).to(dtype).to(torch.float32).numpy()
+
+
+def _qtorch(name: str, rounding: str) -> Callable:
+    torch = importlib.import_module("torch")
+    quantize = compiling("qtorch", "qtorch.quant").float_quantize
+    return lambda x: quantize(torch.from_numpy(x), *WIDTHS[name], rounding=rounding).numpy()
+
+
+def _mptorch(name: str, rounding: str) -> Callable:
+    torch = importlib.import_module("torch")
+    quantize = compiling("mptorch", "mptorch.quant").float_quantize
 
     def f(x):
-        pychop.backend(backend)
-        return chop(x)
+        return quantize(torch.from_numpy(x), *WIDTHS[name], rounding, saturate=False).numpy()
 
     return f
 

@@ -159,8 +159,8 @@ def dtype_of(atom: Any) -> Any:
 def bind(eqn: JaxprEqn, values: Sequence[Any], carrier: np.dtype | None) -> list[Any]:
     """Outputs of an equation, the floating ones in the carrier.
 
-    Primitives that are not known to work in every dtype (custom kernels, bit casts) and those on
-    complex numbers are computed in the program's own dtype and their results carried over.
+    Primitives that are not known to work in every dtype (custom kernels, bit casts) are computed
+    in the program's own dtype and their results carried over.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def bind(eqn: JaxprEqn, values: Sequence[Any], carrier: np.dtype | None) -> list
         return _apply(eqn, values, {})
     if name == "scatter-add":
         return [_scatter_add(eqn.params, *values)]
-    if name in _GENERIC and not any(jnp.issubdtype(dtype, np.complexfloating) for dtype in own):
+    if name in _GENERIC:
         changes = {
             parameter: carrier
             for parameter in _DTYPE_PARAMETERS

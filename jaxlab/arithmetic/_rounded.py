@@ -83,7 +83,7 @@ def rounded(
         If no carrier is sound for a format, a name in ``parts`` is unknown, or a key is missing or
         superfluous.
     TypeError
-        If the function takes or returns complex numbers.
+        If the function takes or returns complex numbers, or rounds and uses them inside.
 
     Notes
     -----

@@ -10,6 +10,7 @@ from jax.extend.core import JaxprEqn
 
 from jaxlab.arithmetic import contractions
 from jaxlab.arithmetic._binding import STRUCTURAL, TOTALS, bind, dtype_of, is_float
+from jaxlab.arithmetic._source import location
 from jaxlab.arithmetic._walk import Place, Visitor
 from jaxlab.arithmetic.accumulators import Accumulator
 from jaxlab.arithmetic.carriers import odd_sum
@@ -84,6 +85,10 @@ class RoundingVisitor(Visitor):
         return self.part(eqn, place) in self.parts
 
     def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:
+        complex_dtypes = [d for d in map(dtype_of, eqn.outvars) if d.kind == "c"]
+        if self.carrier is not None and complex_dtypes:  # they would pass unrounded
+            where = f"{complex_dtypes[0]} at {location(eqn)}"
+            raise TypeError(f"fn: got a value of dtype {where}, expected real numbers")
         if self.carrier is None or not self.active(eqn, place):
             return bind(eqn, values, self.carrier), None
         arithmetic, name = self.arithmetic(place), eqn.primitive.name

@@ -10,13 +10,12 @@ from tests.arithmetic import elementwise_programs, oracle, rational_numbers
 
 CUSTOM = [
     Format.ieee(exponent_bits=bits, precision=p)
-    for bits, p in [(5, 4), (5, 9), (5, 12), (8, 10), (8, 16), (8, 24), (7, 8)]
+    for bits, p in [(5, 4), (5, 12), (8, 10), (8, 19), (7, 8)]
 ]
 MODES = [("float32", mode) for mode in ("nearest_away", "toward_zero", "down", "to_odd")]
 MODES += [("float16", "toward_zero"), ("float16", "up"), ("float8_e4m3fn", "down")]
 MODES += [("float8_e4m3fn", "to_odd"), ("float8_e5m2", "nearest_away")]
 MODES += [(CUSTOM[-1], mode) for mode in ("toward_zero", "up")]
-SPACIOUS = ["tensorfloat32", "bfloat16", "float32"]
 
 
 def all_expressions(x, y, z):
@@ -43,7 +42,7 @@ def test_every_mode_rounds_once(fmt, rounding):
     check(fmt, rounding, elementwise_programs.arguments(fmt, 24, seed=3))
 
 
-@pytest.mark.parametrize("name", SPACIOUS)
+@pytest.mark.parametrize("name", ["bfloat16", "float32"])
 @pytest.mark.parametrize("rounding", ["toward_zero", "up", "down", "to_odd"])
 def test_an_addend_too_small_for_the_carrier_decides_the_direction(name, rounding):
     fmt = as_format(name)

@@ -26,7 +26,7 @@ FUNCTIONS = {
     "logsumexp": lambda x: jax.nn.logsumexp(x, axis=1),
     "softmax": jax.nn.softmax,
     "where": lambda x: jnp.where(x > 0, jnp.sqrt(jnp.abs(x)), x / 3.0),
-    "median and sort": lambda x: (jnp.median(x), jnp.sort(x), jnp.argsort(x)),
+    "sort": lambda x: (jnp.sort(x), jnp.argsort(x)),
     "layer norm": lambda x: jax.nn.standardize(x, axis=-1),
     "solve": lambda x: jnp.linalg.solve(x[:, :4] + 4.0 * jnp.eye(4, dtype=x.dtype), x[:, 4:]),
     "random": lambda x: x * jax.random.normal(jax.random.key(1), x.shape, x.dtype),
