@@ -10,8 +10,9 @@ from jaxlab.arithmetic._binding import is_float
 from jaxlab.arithmetic._program import differentiated, flatten, trace
 from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor
 from jaxlab.arithmetic._shadow import shadow
+from jaxlab.arithmetic._shadow._run import scales
 from jaxlab.arithmetic._walk import Place, walk
-from jaxlab.arithmetic.model import Arithmetic, as_arithmetic
+from jaxlab.arithmetic.model import Arithmetic, both_passes
 from jaxlab.arithmetic.rounding import Rounding
 
 
@@ -100,9 +101,7 @@ def ablation(
     >>> found.alone["update"], found.remainder < 0.05
     (0.0, True)
     """
-    forward = as_arithmetic(fmt, rounding=rounding, accumulate=accumulate)
-    back = forward if backward is None else as_arithmetic(backward)
-
+    forward, back = both_passes(fmt, rounding, accumulate, backward)
     microscope = shadow(
         fn, fmt, rounding=rounding, accumulate=accumulate, backward=backward, key=key
     )
@@ -121,7 +120,7 @@ def ablation(
         alone = {}
         for part in PARTS:
             values = _run(program, arrays, forward, back, frozenset((part,)), key)
-            alone[part] = sum(map(_relative_error, values, exact))
+            alone[part] = _error(values, exact)
         return Ablation(seen.measured, made, alone)
 
     return measure
@@ -143,6 +142,7 @@ def _run(program, arrays, forward: Arithmetic, back: Arithmetic, parts, key) -> 
         return [np.asarray(out) for out in jax.jit(run)(arrays)]
 
 
-def _relative_error(value: np.ndarray, exact: np.ndarray) -> float:
-    size = float(np.linalg.norm(exact.ravel()))
-    return float(np.linalg.norm((value - exact).ravel())) / (size or 1.0)
+def _error(values: list[np.ndarray], exact: list[np.ndarray]) -> float:
+    sizes = scales([np.linalg.norm(x.ravel()) for x in exact], np)
+    norms = [np.linalg.norm((v - x).ravel()) for v, x in zip(values, exact, strict=True)]
+    return float(sum(norm / size for norm, size in zip(norms, sizes, strict=True)))

@@ -17,10 +17,8 @@ from jaxlab.arithmetic._program import differentiated, flatten, trace
 from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor
 from jaxlab.arithmetic._walk import Place, walk
 from jaxlab.arithmetic.emulation import carrier_for, leave
-from jaxlab.arithmetic.model import Arithmetic, as_arithmetic
+from jaxlab.arithmetic.model import Arithmetic, both_passes
 from jaxlab.arithmetic.rounding import Rounding
-
-_EXACT = Arithmetic(None)
 
 
 def rounded(
@@ -114,11 +112,7 @@ def rounded(
     -2.09375
     -2.1
     """
-    forward = as_arithmetic(fmt, rounding=rounding, accumulate=accumulate)
-    if backward is None:
-        back = forward
-    else:
-        back = _EXACT if backward == "straight_through" else as_arithmetic(backward)
+    forward, back = both_passes(fmt, rounding, accumulate, backward)
     rules = _Rules(forward, back, frozenset(exempt), frozenset(parts), carrier)
     rules.check(key)
 

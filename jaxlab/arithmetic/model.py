@@ -86,3 +86,25 @@ def as_arithmetic(spec: Any, **fields: Any) -> Arithmetic:
     if fields:
         raise ValueError(f"{', '.join(fields)}: got values beside an Arithmetic that has its own")
     return spec
+
+
+def both_passes(
+    fmt: Any, rounding: Any, accumulate: Any, backward: Any
+) -> tuple[Arithmetic, Arithmetic]:
+    """The arithmetic of the forward and of the backward pass, from the options of ``rounded``.
+
+    Raises
+    ------
+    ValueError
+        As :func:`as_arithmetic`.
+
+    Examples
+    --------
+    >>> [arithmetic.format for arithmetic in both_passes(None, None, None, None)]
+    [None, None]
+    """
+    forward = as_arithmetic(fmt, rounding=rounding, accumulate=accumulate)
+    if backward is None:
+        return forward, forward
+    exact = isinstance(backward, str) and backward == "straight_through"
+    return forward, Arithmetic(None) if exact else as_arithmetic(backward)

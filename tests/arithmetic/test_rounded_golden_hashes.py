@@ -17,7 +17,10 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize(("name", "x64"), [("bfloat16", True), ("float8_e4m3fn", False)])
+@pytest.mark.parametrize(
+    ("name", "x64"),
+    [("bfloat16", True), pytest.param("float8_e4m3fn", False, marks=pytest.mark.slow)],
+)
 def test_the_gradient_has_its_hash(name, x64):
     with jax.enable_x64(x64):
         leaves = rounded_golden.gradient(name)

@@ -1,6 +1,6 @@
 """Run the microscope: one compiled program that yields the value, all errors and their adjoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -99,16 +99,30 @@ def _directions(outs):
     The inner products of the errors with the directions add up to the sum of the relative errors.
     """
     directions, errors = [], []
-    for low, high in outs:
-        if not is_float(low.dtype):
-            continue
+    floats = [pair for pair in outs if is_float(pair.low.dtype)]
+    sizes = scales([jnp.linalg.norm(high.ravel()) for _, high in floats], jnp)
+    for (low, high), size in zip(floats, sizes, strict=True):
         error = jnp.where(low == high, 0.0, low - high)
-        norm, size = jnp.linalg.norm(error.ravel()), jnp.linalg.norm(high.ravel())
-        size = jnp.where(size == 0, 1.0, size)
+        norm = jnp.linalg.norm(error.ravel())
         usable = jnp.isfinite(norm) & (norm > 0)
         directions.append(jnp.where(usable, error / (jnp.where(usable, norm, 1.0) * size), 0.0))
         errors.append(norm / size)
     return directions, errors
+
+
+def scales(norms: Sequence[Any], xp: Any) -> list[Any]:
+    """What the errors of outputs with these norms are measured against: the norms themselves.
+
+    An output whose norm is below ``2**-40`` of the largest is zero up to the twin's own error (the
+    gradient of a bias before a normalisation, say), and is measured against the largest.
+    """
+    if not norms:
+        return []
+    largest = xp.max(xp.stack(norms))
+    return [
+        xp.where(norm > 2.0**-40 * largest, norm, xp.where(largest == 0, 1.0, largest))
+        for norm in norms
+    ]
 
 
 def _adjoints(program, inputs, directions, records, visitor):

@@ -24,7 +24,9 @@ class Trace:
     rows
         One :class:`Row` per operation, in the order of the program.
     errors
-        Normwise relative forward error of every floating output, by its path in the result.
+        Normwise relative forward error of every floating output, by its path in the result. An
+        output below ``2**-40`` of the largest is zero up to rounding of the twin, and measured
+        against the largest.
     finite
         Whether every floating output is finite.
     """

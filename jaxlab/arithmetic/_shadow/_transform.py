@@ -18,7 +18,7 @@ from jaxlab.arithmetic._source import Location, location
 from jaxlab.arithmetic._walk import TOTAL, sites
 from jaxlab.arithmetic.emulation import carrier_for
 from jaxlab.arithmetic.formats import Format
-from jaxlab.arithmetic.model import as_arithmetic
+from jaxlab.arithmetic.model import both_passes
 from jaxlab.arithmetic.rounding import Rounding
 
 
@@ -77,10 +77,9 @@ def shadow(
     >>> max(row.total("cancelled_bits") for row in trace.rows)
     11.0
     """
-    forward = as_arithmetic(fmt, rounding=rounding, accumulate=accumulate)
+    forward, back = both_passes(fmt, rounding, accumulate, backward)
     if forward.format is None:
         raise ValueError("fmt: got None, expected a format")
-    back = forward if backward is None else as_arithmetic(backward)
     for arithmetic in (forward, back):
         if arithmetic.format is not None:
             carrier_for(arithmetic.format, "float64")
