@@ -1,5 +1,7 @@
 """Policy for every test: strict promotion, no rank promotion, x64 off unless a test asks for it."""
 
+import pathlib
+
 import jax
 import matplotlib as mpl
 import pytest
@@ -25,3 +27,12 @@ def x64():
     """Run the test with 64-bit types enabled."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory():
+    """Forget compiled programs between files once they fill the memory of a small machine."""
+    yield
+    pages = pathlib.Path("/proc/self/statm")
+    if pages.exists() and int(pages.read_text().split()[1]) * 4096 > 3e9:
+        jax.clear_caches()

@@ -85,10 +85,10 @@ class RoundingVisitor(Visitor):
         return self.part(eqn, place) in self.parts
 
     def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:
-        complex_dtypes = [d for d in map(dtype_of, eqn.outvars) if d.kind == "c"]
-        if self.carrier is not None and complex_dtypes:  # they would pass unrounded
-            where = f"{complex_dtypes[0]} at {location(eqn)}"
-            raise TypeError(f"fn: got a value of dtype {where}, expected real numbers")
+        for dtype in map(dtype_of, eqn.outvars):
+            if self.carrier is not None and jnp.issubdtype(dtype, jnp.complexfloating):
+                where = f"{dtype} at {location(eqn)}"  # it would pass unrounded
+                raise TypeError(f"fn: got a value of dtype {where}, expected real numbers")
         if self.carrier is None or not self.active(eqn, place):
             return bind(eqn, values, self.carrier), None
         arithmetic, name = self.arithmetic(place), eqn.primitive.name
