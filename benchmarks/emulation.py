@@ -49,6 +49,7 @@ def main(repeats: int = 50, dry: bool = False) -> dict:
             "forward pass, qwix (with scales) the inputs of dots: none is the same emulation",
             "MPTorch rounds every multiply-add of its dots, one after the other: compare jaxlab's "
             "sequential sums",
+            "torch's threads wait for each other: its rows mean little while others use the cores",
         ],
     }
 

@@ -78,9 +78,8 @@ class RoundingVisitor(Visitor):
         name, fmt = eqn.primitive.name, self.arithmetic(place).format
         if fmt is None or name in self.exempt or self.exempt.intersection(place.scopes):
             return False
-        unsigned_zero = name == "neg" and not fmt.negative_zero
-        complex_abs = name == "abs" and dtype_of(eqn.invars[0]) != dtype_of(eqn.outvars[0])
-        if name in STRUCTURAL and not (unsigned_zero or complex_abs):
+        makes_negative_zero = name == "neg" and not fmt.negative_zero
+        if name in STRUCTURAL and not makes_negative_zero:
             return False
         return self.part(eqn, place) in self.parts
 

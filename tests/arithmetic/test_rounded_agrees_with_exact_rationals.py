@@ -70,3 +70,23 @@ def test_the_oracle_tells_a_truncated_carrier_from_a_single_rounding():
     )
     assert exact[0] == 1 - 2.0**-8
     assert oracle.round_exactly(1 - 2.0**-60, as_format("bf16"), "toward_zero") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "divisors"),
+    [("float16", [41.0, 47.0, 55.0, 61.0, 83.0, 97.0]), ("bfloat16", [49.0, 103.0, 107.0])],
+)
+def test_a_division_is_no_multiplication_by_the_reciprocal(name, divisors):
+    """c * (1 / c) is below 1 in the carrier for these c, and XLA likes to compute just that."""
+
+    def constants(x):
+        return [(x * c) / c for c in divisors]
+
+    def scalars(x):
+        return [x * c / jnp.max(x * c) for c in divisors]
+
+    for fn in (constants, scalars):
+        got = jax.jit(rounded(fn, name, rounding="toward_zero"))(jnp.ones(4))
+        assert np.all(np.asarray(got) == 1), fn.__name__
+    carrier = {"float16": np.float32, "bfloat16": np.float64}[name]
+    assert all(carrier(c) * (carrier(1) / carrier(c)) < 1 for c in divisors)

@@ -77,15 +77,33 @@ def test_operations_and_iterations_draw_anew():
         assert uncorrelated(ups(first), ups(second))
 
 
-def test_the_two_passes_draw_anew():
+def test_the_condition_of_a_loop_and_its_body_draw_anew():
     def fn(x):
-        return jax.jit(lambda x: jnp.abs(x) / 3.0)(-x)
+        def cond(state):
+            return (x / 3.0 > 0.33203125) & (state[0] < 2) | (state[0] < 1)
 
-    def both(x):
-        value, pull = jax.vjp(stochastic(fn, KEY), x)
-        return value, -pull(x)[0]
+        return jax.lax.while_loop(cond, lambda s: (x / 3.0, s[0] + 1)[::-1], (0, x))
 
-    assert uncorrelated(*map(ups, jax.jit(both)(jnp.ones(N))))
+    keys = jax.random.split(KEY, 4000)
+    steps, last = jax.jit(jax.vmap(lambda key: stochastic(fn, key)(jnp.float32(1))))(keys)
+    # The condition let these go on because it had rounded up; their bodies need not have.
+    last = last[steps == 2]
+    share = (1 / 3 - 0.33203125) / 2.0**-9
+    assert abs(len(last) / 4000 - share) < SIGMAS * 0.5 / np.sqrt(4000)
+    assert abs(np.mean(ups(last)) - share) < SIGMAS * 0.5 / np.sqrt(len(last))
+
+
+def test_the_two_passes_draw_anew():
+    """The same division, at the same place of the forward and of the backward program."""
+
+    def both(x, *unused):
+        fn = stochastic(lambda x, *unused: x / 3.0, KEY)
+        value, pull = jax.vjp(fn, x, *unused)
+        return value, pull(x)[0]
+
+    ones = jnp.ones(N)
+    for args in range(1, 4):
+        assert uncorrelated(*map(ups, jax.jit(both)(*[ones] * args)))
 
 
 def test_a_sum_in_a_loop_is_unbiased_and_its_keys_are_independent():
