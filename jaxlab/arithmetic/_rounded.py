@@ -72,7 +72,8 @@ def rounded(
     -------
     A function of the same arguments, whose results have the dtypes of ``fn``. It composes with
     ``jit``, ``vmap``, ``grad`` and ``scan``; compile it with ``jit`` where speed matters.
-    Forward-mode derivatives are taken inside:
+    Forward-mode and second derivatives are taken inside (outside, a second derivative is that of
+    the rounded program with exact cotangents):
     ``rounded(lambda x, t: jax.jvp(f, (x,), (t,)), fmt)``.
 
     Raises
