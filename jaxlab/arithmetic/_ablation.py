@@ -7,11 +7,11 @@ import jax
 import numpy as np
 
 from jaxlab.arithmetic._binding import is_float
-from jaxlab.arithmetic._program import differentiated, flatten, trace
-from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor
+from jaxlab.arithmetic._program import flatten, trace
+from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor, evaluate
 from jaxlab.arithmetic._shadow import shadow
 from jaxlab.arithmetic._shadow._run import scales
-from jaxlab.arithmetic._walk import Place, walk
+from jaxlab.arithmetic._walk import Place
 from jaxlab.arithmetic.model import Arithmetic, both_passes
 from jaxlab.arithmetic.rounding import Rounding
 
@@ -109,12 +109,7 @@ def ablation(
     def measure(*args: Any, **kwargs: Any) -> Ablation:
         _, seen = microscope(*args, **kwargs)
         made = {part: sum(r.made for r in seen.rows if r.part == part) for part in PARTS}
-        arrays, rebuild = flatten(args, kwargs)
-
-        def flat(*arrays):
-            args, kwargs = rebuild(arrays)
-            return fn(*args, **kwargs)
-
+        arrays, flat = flatten(fn, args, kwargs)
         program, _ = trace(flat, arrays)
         exact = _run(program, arrays, forward, back, frozenset(), key)
         alone = {}
@@ -128,14 +123,10 @@ def ablation(
 
 def _run(program, arrays, forward: Arithmetic, back: Arithmetic, parts, key) -> list[np.ndarray]:
     """The floating outputs, in float64."""
-    visitor = RoundingVisitor(
-        forward, back, frozenset(), parts, np.dtype(np.float64), differentiated(program)
-    )
+    visitor = RoundingVisitor(forward, back, np.dtype(np.float64), parts=parts)
 
     def run(arrays):
-        place = Place(key=key)
-        stored = [visitor.store(x, place.draw(i)) for i, x in enumerate(arrays)]
-        outs, _ = walk(program, stored, visitor, place.draw(len(arrays)))
+        outs = evaluate(program, arrays, visitor, Place(key=key))
         return [out for out in outs if is_float(out.dtype)]
 
     with jax.enable_x64(True):

@@ -178,7 +178,7 @@ def bind(eqn: JaxprEqn, values: Sequence[Any], carrier: np.dtype | None) -> list
     name = eqn.primitive.name
     if name == "div":  # a divisor that is a broadcast would be replaced by its reciprocal
         x, y = jnp.broadcast_arrays(*values)  # a literal may be a scalar
-        values = [x, jax.lax.select(x == x, y, x)] if is_float(x.dtype) else values
+        values = [x, jax.lax.select(x == x, y, x)]
     if floats == {carrier}:
         return _apply(eqn, values, {})
     if name == "scatter-add":

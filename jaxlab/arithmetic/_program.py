@@ -14,24 +14,35 @@ from jaxlab.arithmetic._walk import nested_programs
 _ARRAYS = (jax.Array, np.ndarray, np.generic)
 
 
-def flatten(args: tuple, kwargs: dict) -> tuple[list[jax.Array], Callable[..., tuple[tuple, dict]]]:
-    """The arrays among the arguments, and the function that puts arrays back in their places.
+def flatten(
+    fn: Callable[..., Any], args: tuple, kwargs: dict
+) -> tuple[list[jax.Array], Callable[..., Any]]:
+    """The arrays among the arguments of a call, and the function of these arrays alone.
 
     Everything else (Python numbers, strings, functions inside a model) is static, as if the
     function had closed over it.
     """
     leaves, structure = jax.tree.flatten((args, kwargs))
     dynamic = [isinstance(leaf, _ARRAYS) for leaf in leaves]
-    arrays = [_as_array(leaf) for leaf, is_array in zip(leaves, dynamic, strict=True) if is_array]
+    chosen, static = split(dynamic, leaves)
 
-    def rebuild(arrays: Sequence[Any]) -> tuple[tuple, dict]:
-        rest = iter(arrays)
-        filled = [
-            next(rest) if array else leaf for leaf, array in zip(leaves, dynamic, strict=True)
-        ]
-        return jax.tree.unflatten(structure, filled)
+    def flat(*arrays: Any) -> Any:
+        args, kwargs = jax.tree.unflatten(structure, merge(dynamic, arrays, static))
+        return fn(*args, **kwargs)
 
-    return arrays, rebuild
+    return [_as_array(leaf) for leaf in chosen], flat
+
+
+def split(chosen: Sequence[bool], values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """The chosen values and the others."""
+    pairs = list(zip(chosen, values, strict=True))
+    return [x for choice, x in pairs if choice], [x for choice, x in pairs if not choice]
+
+
+def merge(chosen: Sequence[bool], yes: Sequence[Any], no: Sequence[Any]) -> list[Any]:
+    """Interleave two lists: the next of ``yes`` where chosen, else the next of ``no``."""
+    first, second = iter(yes), iter(no)
+    return [next(first) if choice else next(second) for choice in chosen]
 
 
 def _as_array(leaf: Any) -> jax.Array:

@@ -1,6 +1,5 @@
 """Run any JAX function in any number format: every operation rounded once."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -9,15 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero, custom_vjp_primal_tree_values
-from jax.extend.core import ClosedJaxpr
 from jax.interpreters.ad import Zero
 
 from jaxlab.arithmetic._binding import is_float
-from jaxlab.arithmetic._program import differentiated, flatten, trace
-from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor
-from jaxlab.arithmetic._walk import Place, walk
+from jaxlab.arithmetic._program import flatten, merge, split, trace
+from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor, evaluate
+from jaxlab.arithmetic._walk import Place
 from jaxlab.arithmetic.emulation import carrier_for, leave
-from jaxlab.arithmetic.model import Arithmetic, both_passes
+from jaxlab.arithmetic.model import both_passes, check_key
 from jaxlab.arithmetic.rounding import Rounding
 
 
@@ -87,13 +85,13 @@ def rounded(
     Notes
     -----
     Arguments, constants and literals are rounded when they enter ("storage"), constants always to
-    the format of the forward pass. Primitives that only
-    move, choose or negate values never round. A variable whose own dtype has fewer significand
-    bits than ``fmt`` is rounded to its own dtype, since the program asked for that. Transcendental
-    primitives are computed by the device in the carrier and then rounded: correctly rounded but
-    for rare cases next to a midpoint. A ``scan`` whose backward pass adds up the gradient of a
-    shared parameter does so by ``accumulate``; orders other than ``exact`` and ``sequential`` keep
-    all its terms in memory. Kernels that are opaque to JAX compute in their own dtype.
+    the format of the forward pass. Primitives that only move, choose or negate values never round.
+    A variable whose own dtype has fewer significand bits than ``fmt`` is rounded to its own dtype,
+    since the program asked for that. Transcendental primitives and integer powers are computed by
+    the device in the carrier and then rounded: correctly rounded but for rare cases next to a
+    midpoint. A ``scan`` whose backward pass adds up the gradient of a shared parameter does so by
+    ``accumulate``; orders other than ``exact`` and ``sequential`` keep all its terms in memory.
+    Kernels that are opaque to JAX compute in their own dtype.
 
     Examples
     --------
@@ -114,76 +112,40 @@ def rounded(
     -2.1
     """
     forward, back = both_passes(fmt, rounding, accumulate, backward)
-    rules = _Rules(forward, back, frozenset(exempt), frozenset(parts), carrier)
-    rules.check(key)
+    check_key(key, forward, back)
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise ValueError(f"parts: got {sorted(unknown)}, expected some of {PARTS}")
+    dtypes = [carrier_for(a.format, carrier) for a in (forward, back) if a.format is not None]
 
     @functools.wraps(fn)
     def run(*args, **kwargs):
-        arrays, rebuild = flatten(args, kwargs)
-
-        def flat(*arrays):
-            args, kwargs = rebuild(arrays)
-            return fn(*args, **kwargs)
-
-        return _differentiable(flat, rules.settled(arrays))(key, arrays)
+        arrays, flat = flatten(fn, args, kwargs)
+        wide = [x.dtype for x in arrays if x.dtype == np.float64 and dtypes and carrier is None]
+        widest = max(dtypes + wide, key=lambda dtype: dtype.itemsize, default=None)
+        visitor = RoundingVisitor(forward, back, widest, frozenset(exempt), frozenset(parts))
+        return _differentiable(flat, visitor)(key, arrays)
 
     return run
 
 
-@dataclasses.dataclass(frozen=True)
-class _Rules:
-    """The options of :func:`rounded`."""
-
-    forward: Arithmetic
-    backward: Arithmetic
-    exempt: frozenset[str]
-    parts: frozenset[str]
-    carrier: Any
-
-    def check(self, key: Any) -> None:
-        unknown = self.parts - frozenset(PARTS)
-        if unknown:
-            raise ValueError(f"parts: got {sorted(unknown)}, expected some of {PARTS}")
-        needed = self.forward.stochastic_sums or self.backward.stochastic_sums
-        if needed != (key is not None):
-            raise ValueError(
-                f"key: got {'None' if key is None else 'a key'} with rounding modes "
-                f"{self.forward.rounding!r} and {self.backward.rounding!r}; "
-                "a key is needed by stochastic rounding, and by it only"
-            )
-        self.dtypes()
-
-    def dtypes(self) -> list[np.dtype]:
-        """A sound carrier for each format."""
-        formats = (self.forward.format, self.backward.format)
-        return [carrier_for(fmt, self.carrier) for fmt in formats if fmt is not None]
-
-    def settled(self, arrays: Sequence[Any]) -> "_Rules":
-        """The rules with the carrier settled: the widest needed, float64 for float64 arguments."""
-        dtypes = self.dtypes()
-        if dtypes and self.carrier is None:
-            dtypes += [x.dtype for x in arrays if is_float(x.dtype) and x.dtype == np.float64]
-        carrier = max(dtypes, key=lambda dtype: dtype.itemsize, default=None)
-        return dataclasses.replace(self, carrier=carrier)
-
-
-def _differentiable(flat: Callable[..., Any], rules: _Rules) -> Callable[..., Any]:
+def _differentiable(flat: Callable[..., Any], visitor: RoundingVisitor) -> Callable[..., Any]:
     """The rounded function of a key and a list of arrays, with its own rounded derivative."""
     saved: dict[str, Any] = {}  # what `backward` must know of the program that `forward` traced
 
     def value(key, arrays):
         program, tree = trace(flat, arrays)
-        outputs = _evaluate(program, arrays, rules, Place(key=key))
+        outputs = evaluate(program, arrays, visitor, Place(key=key))
         return jax.tree.unflatten(tree, _own_dtypes(outputs, program.out_avals))
 
     def with_pullback(*arrays):
         is_floating = [is_float(x.dtype) for x in arrays]
-        floats, rest = _split(is_floating, arrays)
+        floats, rest = split(is_floating, arrays)
 
         def floats_and_rest(floats):
-            leaves, tree = jax.tree.flatten(flat(*_merge(is_floating, floats, rest)))
+            leaves, tree = jax.tree.flatten(flat(*merge(is_floating, floats, rest)))
             saved.update(tree=tree, chosen=[is_float(jnp.result_type(leaf)) for leaf in leaves])
-            return _split(saved["chosen"], leaves)
+            return split(saved["chosen"], leaves)
 
         outputs, pullback, others = jax.vjp(floats_and_rest, floats, has_aux=True)
         return (outputs, others), pullback
@@ -191,70 +153,37 @@ def _differentiable(flat: Callable[..., Any], rules: _Rules) -> Callable[..., An
     def forward(key, arrays):
         key, arrays = custom_vjp_primal_tree_values((key, arrays))
         program, tree = trace(with_pullback, arrays)
-        values = _evaluate(program, arrays, rules, Place(key=key))
+        values = evaluate(program, arrays, visitor, Place(key=key))
         (outputs, rest), pullback = jax.tree.unflatten(tree, range(len(values)))
         residuals, saved["pullback"] = jax.tree.flatten(pullback)
         saved["avals"] = [program.out_avals[i] for i in residuals]
-        numbers = _merge(saved["chosen"], outputs, rest)
+        numbers = merge(saved["chosen"], outputs, rest)
         results = _own_dtypes([values[i] for i in numbers], [program.out_avals[i] for i in numbers])
         kept = [values[i] for i in residuals]
         return jax.tree.unflatten(saved["tree"], results), (key, kept, arrays)
 
     def backward(residuals, cotangents):
         key, kept, arrays = residuals
-        leaves, _ = _split(saved["chosen"], jax.tree.leaves(cotangents))
+        leaves, _ = split(saved["chosen"], jax.tree.leaves(cotangents))
         # An output that nothing depends on gets no zeros: 0 * inf would be NaN.
         given = [not isinstance(leaf, SymbolicZero) for leaf in leaves]
-        leaves, zeros = _split(given, leaves)
+        leaves, zeros = split(given, leaves)
 
         def pull(*values):
             pullback = jax.tree.unflatten(saved["pullback"], values[: len(kept)])
             absent = [Zero(zero.aval) for zero in zeros]
-            return pullback(_merge(given, values[len(kept) :], absent))[0]
+            return pullback(merge(given, values[len(kept) :], absent))[0]
 
         shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in saved["avals"]]
         program, _ = trace(pull, [*shapes, *leaves])
         place = Place(backward=True, key=key).draw(2**32 - 1)  # drawn nowhere in the forward pass
-        outputs = _evaluate(program, [*kept, *leaves], rules, place, carried=len(kept))
+        outputs = evaluate(program, [*kept, *leaves], visitor, place, carried=len(kept))
         gradients = iter(_own_dtypes(outputs, program.out_avals))
         return None, [next(gradients) if is_float(x.dtype) else None for x in arrays]
 
     call = jax.custom_vjp(value)
     call.defvjp(forward, backward, symbolic_zeros=True)
     return call
-
-
-def _split(chosen: Sequence[bool], values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """The chosen values and the others."""
-    pairs = list(zip(chosen, values, strict=True))
-    return [x for choice, x in pairs if choice], [x for choice, x in pairs if not choice]
-
-
-def _merge(chosen: Sequence[bool], yes: Sequence[Any], no: Sequence[Any]) -> list[Any]:
-    """Interleave two lists: the next of ``yes`` where chosen, else the next of ``no``."""
-    first, second = iter(yes), iter(no)
-    return [next(first) if choice else next(second) for choice in chosen]
-
-
-def _evaluate(
-    program: ClosedJaxpr, values: Sequence[Any], rules: _Rules, place: Place, carried: int = 0
-) -> list[Any]:
-    """Run a program; its first ``carried`` inputs and all its outputs are in the carrier."""
-    visitor = RoundingVisitor(
-        rules.forward,
-        rules.backward,
-        rules.exempt,
-        rules.parts,
-        rules.carrier,
-        differentiated(program),
-    )
-    if visitor.carrier is None:
-        return walk(program, values, visitor, place)[0]
-    with jax.enable_x64(True):
-        entered = list(values[:carried])
-        for number, value in enumerate(values[carried:]):
-            entered.append(visitor.store(value, place.draw(number)))
-        return walk(program, entered, visitor, place.draw(len(values)))[0]
 
 
 def _own_dtypes(values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:

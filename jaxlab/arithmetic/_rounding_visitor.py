@@ -4,14 +4,16 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import JaxprEqn
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from jaxlab.arithmetic import contractions
 from jaxlab.arithmetic._binding import STRUCTURAL, TOTALS, bind, dtype_of, is_float
+from jaxlab.arithmetic._program import differentiated
 from jaxlab.arithmetic._source import location
-from jaxlab.arithmetic._walk import Place, Visitor
+from jaxlab.arithmetic._walk import Place, Visitor, walk
 from jaxlab.arithmetic.accumulators import Accumulator
 from jaxlab.arithmetic.carriers import odd_sum
 from jaxlab.arithmetic.emulation import enter
@@ -26,14 +28,30 @@ backward pass, and outside both in a program that has a backward pass; sums of m
 
 @dataclasses.dataclass(frozen=True)
 class RoundingVisitor(Visitor):
-    """Visitor of :func:`jaxlab.arithmetic.rounded`; values are arrays in the carrier dtype."""
+    """Visitor of :func:`jaxlab.arithmetic.rounded`; values are arrays in the carrier dtype.
+
+    Attributes
+    ----------
+    forward, backward
+        Arithmetic of the two passes.
+    carrier
+        Dtype of the values; None: nothing is rounded, and values keep their own.
+    exempt, parts
+        As in :func:`jaxlab.arithmetic.rounded`.
+    differentiated
+        Whether the program has a backward pass, so that what is outside of it is the update.
+    """
 
     forward: Arithmetic
     backward: Arithmetic
-    exempt: frozenset[str]
-    parts: frozenset[str]
     carrier: np.dtype | None
-    differentiated: bool
+    exempt: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset(PARTS)
+    differentiated: bool = False
+
+    def visiting(self, program: ClosedJaxpr) -> "RoundingVisitor":
+        """The visitor of one program."""
+        return dataclasses.replace(self, differentiated=differentiated(program))
 
     def arithmetic(self, place: Place) -> Arithmetic:
         """The arithmetic of the pass that a place belongs to."""
@@ -114,20 +132,39 @@ class RoundingVisitor(Visitor):
         order = arithmetic.accumulate.order
         if self.carrier is None or arithmetic.format is None or order == "sequential":
             return None
-        if not place.backward or "accumulate" not in self.parts:
+        if not place.backward or self.exempt.intersection(place.scopes):
             return None
         return "wide" if order == "exact" else "stacked"
 
-    def total(self, eqn: JaxprEqn, start: Any, terms: Any, place: Place, tap: Any) -> Any:
+    def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
         arithmetic = self.arithmetic(place)
-        fmt, mode = arithmetic.format, arithmetic.rounding
-        assert fmt is not None
-        key = place.key if arithmetic.stochastic else None
-        if terms is None:
-            return round_to(start, fmt, mode, key), None
-        drawn = place.draw(1).key if arithmetic.stochastic_sums else None
-        summed = contractions.reduce_sum(terms, (0,), arithmetic.accumulate, fmt, mode, drawn)
-        return round_to(start + summed, fmt, mode, key), None
+        if "accumulate" not in self.parts:
+            return (start if terms is None else start + jnp.sum(terms, 0)), None
+        if terms is not None:
+            key = place.draw(1).key if arithmetic.stochastic_sums else None
+            how = _How(
+                arithmetic.accumulate, coarser(arithmetic.format, own), arithmetic.rounding, key
+            )
+            start = start + contractions.reduce_sum(terms, (0,), *how)
+        return self.round(start, own, arithmetic, place), None
+
+
+def evaluate(
+    program: ClosedJaxpr,
+    values: Sequence[Any],
+    visitor: RoundingVisitor,
+    place: Place,
+    carried: int = 0,
+) -> list[Any]:
+    """Run a program; its first ``carried`` inputs and all its outputs are in the carrier."""
+    visitor = visitor.visiting(program)
+    if visitor.carrier is None:
+        return walk(program, values, visitor, place)[0]
+    with jax.enable_x64(True):
+        entered = list(values[:carried])
+        for number, value in enumerate(values[carried:]):
+            entered.append(visitor.store(value, place.draw(number)))
+        return walk(program, entered, visitor, place.draw(len(values)))[0]
 
 
 def coarser(fmt: Format | None, own: Any) -> Format:

@@ -2,8 +2,11 @@
 
 import functools
 import importlib.util
+import linecache
 import os
+import pathlib
 import sysconfig
+import textwrap
 from typing import Any, NamedTuple
 
 _MACHINERY = ("jax", "jaxlib", "jaxlab", "jaxtyping", "beartype")
@@ -29,6 +32,19 @@ class Location(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} ({self.function})"
+
+    @property
+    def code(self) -> str:
+        """The line of code; "" where it cannot be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    @property
+    def short(self) -> str:
+        """File name and line; in a notebook, whose cells have numbers for names, the code."""
+        path = pathlib.PurePath(self.file)
+        if path.parent.name.startswith("ipykernel_"):
+            return textwrap.shorten(self.code, 32, placeholder=" ...")
+        return f"{path.name}:{self.line}" if self.line else self.file
 
 
 def location(eqn: Any) -> Location:

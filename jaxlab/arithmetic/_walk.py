@@ -95,8 +95,11 @@ class Visitor(abc.ABC):
         """How a scan adds up a gradient: ``"wide"``, ``"stacked"`` or None (as written)."""
 
     @abc.abstractmethod
-    def total(self, eqn: JaxprEqn, start: Any, terms: Any, place: Place, tap: Any) -> Any:
-        """The rounded total and its record: of a start and stacked terms, or of a wide sum."""
+    def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
+        """The rounded total and its record: of a start and stacked terms, or of a wide sum.
+
+        ``own`` is the dtype that the program gives it.
+        """
 
     def predicate(self, value: Any) -> Any:
         """The array that a branch or a loop is decided by."""
@@ -249,7 +252,8 @@ def _scan(eqn, inputs, visitor, place, taps):
     for i in sums:
         here = place.draw(i)._replace(path=f"{totals}{sums[i].equation}")
         stacked = jax.tree.map(lambda x: x[::-1] if reverse else x, terms.get(i))
-        after[i], record = visitor.total(eqn, after[i], stacked, here, taps.get(here.path))
+        own = dtype_of(eqn.outvars[i])
+        after[i], record = visitor.total(own, after[i], stacked, here, taps.get(here.path))
         records |= {} if record is None else {here.path: record}
     return [*after, *ys], records
 

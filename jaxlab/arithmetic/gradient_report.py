@@ -166,10 +166,12 @@ def plot_report(report: GradientReport, ax: Any) -> Any:
     """
     for row in report.rows:
         above = 1.0 - np.cumsum(row.ulps)[1:-1]
-        ax.plot(EDGES[1:], np.maximum(above, 0.0), marker="o", label=row.name)
+        style = {"color": "black", "lw": 2.5} if row is report.rows[-1] else {}
+        ax.plot(EDGES[1:], np.maximum(above, 0.0), marker="o", label=row.name, **style)
     ax.set_xscale("log", base=2)
     ax.set_xlabel(f"error (ulps of {report.format.name})")
     ax.set_ylabel("share of entries with a larger error")
+    ax.set_title(f"{report.rows[-1].ulps[:2].sum():.0%} of all entries are correctly rounded")
     ax.legend()
     return ax
 

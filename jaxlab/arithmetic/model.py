@@ -108,3 +108,23 @@ def both_passes(
         return forward, forward
     exact = isinstance(backward, str) and backward == "straight_through"
     return forward, Arithmetic(None) if exact else as_arithmetic(backward)
+
+
+def check_key(key: Any, *passes: Arithmetic) -> None:
+    """Raise unless there is a random key exactly where a rounding mode needs one.
+
+    Raises
+    ------
+    ValueError
+        If the key is missing or superfluous.
+
+    Examples
+    --------
+    >>> check_key(None, Arithmetic("bf16"))
+    """
+    if any(arithmetic.stochastic_sums for arithmetic in passes) != (key is not None):
+        modes = ", ".join(repr(arithmetic.rounding) for arithmetic in passes)
+        raise ValueError(
+            f"key: got {'None' if key is None else 'a key'} with rounding modes {modes}; "
+            "a key is needed by stochastic rounding, and by it only"
+        )

@@ -1,6 +1,5 @@
 """One operation under the microscope: its measurements and the figures derived from them."""
 
-import pathlib
 from typing import NamedTuple
 
 import numpy as np
@@ -119,7 +118,7 @@ class Row(NamedTuple):
         """The scope; the file and line where there is none; ``"arguments"`` for all of those."""
         if not self.location.line:
             return "arguments"
-        return self.scope or f"{pathlib.Path(self.location.file).name}:{self.location.line}"
+        return self.scope or self.location.short
 
     def total(self, field: str) -> float:
         """Sum (largest, for the fields that are maxima) of a count over all iterations."""

@@ -1,15 +1,12 @@
 """What the microscope saw, as data, as a table and as a picture."""
 
 import dataclasses
-import linecache
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from jaxlab.arithmetic._shadow._findings import NOTABLE, Finding, findings
 from jaxlab.arithmetic._shadow._row import Row
-from jaxlab.arithmetic._source import Location
 from jaxlab.arithmetic.formats import Format
 
 
@@ -88,7 +85,7 @@ class Trace:
                 continue
             seen.add(finding.kind)
             lines += ["", f"{finding.kind}: {finding.message}", f"  {_where(finding.row)}"]
-            code = source(finding.row.location)
+            code = finding.row.location.code
             lines += [f"    {code}"] if code else []
         return lines
 
@@ -109,11 +106,6 @@ class Trace:
         from jaxlab.arithmetic._shadow._figure import heat_map
 
         return heat_map(self, ax, most)
-
-
-def source(location: Location) -> str:
-    """The line of code at a location; "" where it cannot be read."""
-    return linecache.getline(location.file, location.line).strip()
 
 
 def _where(row: Row) -> str:
@@ -146,7 +138,7 @@ def _rows(trace: Trace, most: int) -> list[str]:
                 f"{row.made / made:+.1%}",
                 row.primitive,
                 "backward" if row.backward else "forward",
-                _short(row),
+                row.location.short,
                 row.scope,
                 f"{row.local / u:.2g}",
                 f"{row.amplification:.2g}",
@@ -157,11 +149,6 @@ def _rows(trace: Trace, most: int) -> list[str]:
     return [
         "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in table
     ]
-
-
-def _short(row: Row) -> str:
-    name = pathlib.Path(row.location.file).name
-    return f"{name}:{row.location.line}" if row.location.line else row.location.file
 
 
 def _events(row: Row) -> str:

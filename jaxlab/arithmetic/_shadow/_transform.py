@@ -7,18 +7,18 @@ import jax
 import numpy as np
 
 from jaxlab.arithmetic._binding import is_float
-from jaxlab.arithmetic._program import argument_names, differentiated, flatten, trace
-from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor, coarser
+from jaxlab.arithmetic._program import argument_names, flatten, trace
+from jaxlab.arithmetic._rounding_visitor import RoundingVisitor, coarser
 from jaxlab.arithmetic._shadow._records import Counts, measure
 from jaxlab.arithmetic._shadow._row import Row
 from jaxlab.arithmetic._shadow._run import INPUT, Result, blame, run
 from jaxlab.arithmetic._shadow._trace import Trace
-from jaxlab.arithmetic._shadow._visitors import PairVisitor
+from jaxlab.arithmetic._shadow._visitors import CARRIER, PairVisitor
 from jaxlab.arithmetic._source import Location, location
 from jaxlab.arithmetic._walk import TOTAL, sites
 from jaxlab.arithmetic.emulation import carrier_for
 from jaxlab.arithmetic.formats import Format
-from jaxlab.arithmetic.model import both_passes
+from jaxlab.arithmetic.model import both_passes, check_key
 from jaxlab.arithmetic.rounding import Rounding
 
 
@@ -83,25 +83,12 @@ def shadow(
     for arithmetic in (forward, back):
         if arithmetic.format is not None:
             carrier_for(arithmetic.format, "float64")
-    if (forward.stochastic_sums or back.stochastic_sums) != (key is not None):
-        raise ValueError("key: a key is needed by stochastic rounding, and by it only")
+    check_key(key, forward, back)
 
     def look(*args: Any, **kwargs: Any) -> tuple[Any, Trace]:
-        arrays, rebuild = flatten(args, kwargs)
-
-        def flat(*arrays):
-            args, kwargs = rebuild(arrays)
-            return fn(*args, **kwargs)
-
+        arrays, flat = flatten(fn, args, kwargs)
         program, tree = trace(flat, arrays)
-        visitor = RoundingVisitor(
-            forward,
-            back,
-            frozenset(),
-            frozenset(PARTS),
-            np.dtype(np.float64),
-            differentiated(program),
-        )
+        visitor = RoundingVisitor(forward, back, CARRIER).visiting(program)
         with jax.enable_x64(True):
             result = jax.jit(run(program, visitor, key), compiler_options=_quick())(arrays)
         rows = _rows(program, argument_names(args, kwargs), result, PairVisitor(visitor))

@@ -46,12 +46,12 @@ class PairVisitor(Visitor):
     def add(self, first: Pair, second: Pair) -> Pair:
         return Pair(first.low + second.low, first.high + second.high)
 
-    def total(self, eqn: JaxprEqn, start: Pair, terms: Pair | None, place: Place, tap: Any) -> Any:
+    def total(self, own: Any, start: Pair, terms: Pair | None, place: Place, tap: Any) -> Any:
         if terms is None:
             exact, high = start
         else:
             exact, high = (s + jnp.sum(t, 0) for s, t in zip(start, terms, strict=True))
-        low, _ = self.rounding.total(eqn, start.low, terms and terms.low, place, None)
+        low, _ = self.rounding.total(own, start.low, terms and terms.low, place, None)
         out = Pair(low, high)
         return out, _records.see("add_any", [Pair(exact, high)], exact, out)
 
@@ -108,7 +108,7 @@ class TapVisitor(Visitor):
     def totals(self, eqn: JaxprEqn, place: Place) -> str | None:
         return "wide" if self.rounding.totals(eqn, place) else None
 
-    def total(self, eqn: JaxprEqn, start: Any, terms: Any, place: Place, tap: Any) -> Any:
+    def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
         return (start if tap is None else start + tap), None
 
     def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:

@@ -80,7 +80,7 @@ class _Pairs(Visitor):
     def totals(self, eqn: JaxprEqn, place: Place) -> None:
         return None
 
-    def total(self, eqn: JaxprEqn, start: Any, terms: Any, place: Place, tap: Any) -> Any:
+    def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
         raise NotImplementedError  # never asked: totals are added up as the program says
 
     def apply(
