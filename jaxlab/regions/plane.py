@@ -1,0 +1,262 @@
+"""Exact linear regions of a ReLU network on a convex polygon, in any input dimension.
+
+The network restricted to a plane is piecewise affine; its regions are convex polygons. Layer by
+layer, every face of the subdivision so far is cut by the zero lines of the next pre-activations:
+nothing is sampled, so no region is too small. The sequence of decisions is described in
+``regions/_planar.py``; counting needs no geometry for the last layer, since in a convex face
+
+    regions = 1 + lines + sum over crossing points of (lines through it - 1),
+
+which is Zaslavsky's theorem (Memoirs of the AMS 154, 1975) for lines in a convex set.
+
+* *regions*: two-dimensional sets of constant activation pattern. Only strict signs count: a line
+  that only touches a face, or a neuron that is zero on a whole face, makes no boundary.
+* *pieces*: maximal connected sets on which the network is affine. Neighbouring regions with the
+  same affine map are one piece: a neuron may switch where no output notices, for example in front
+  of a dead layer, or where two neurons with opposite weights switch together.
+
+Signs are decided as in :mod:`jaxlab.regions.line`: a pre-activation within ``2**-42`` of its
+largest possible size is taken as zero, and ``undecided`` counts the decisions that this settled.
+Where it is 0 no decision was close. :func:`jaxlab.regions.certificates.plane` proves the count.
+
+For ``N`` neurons a random network has about ``N**2 / 2`` regions; time and memory grow as the
+regions before the last layer times its width (the matrix product), and ``N`` times that.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Float64, Int64
+
+from jaxlab.networks import mlp
+from jaxlab.regions import _count, _plane_host
+from jaxlab.regions._frame import box as box
+from jaxlab.regions._frame import frame
+from jaxlab.regions._frame import through as through
+from jaxlab.regions._host import TOLERANCE, HostParameters
+from jaxlab.regions._ragged import united
+
+
+class PlaneCount(NamedTuple):
+    """What :func:`count` returns: NumPy arrays, ``(nets, slices)``, each axis only if it was given.
+
+    Attributes
+    ----------
+    regions, pieces
+        Counts (int64); -1 where the network is not finite, or pieces were not asked for.
+    undecided
+        Decisions within the tolerance that were not exact (int64): 0 means every one was clear.
+    exact
+        False where ``limit`` was hit (the counts are lower bounds), where decisions within the
+        tolerance contradicted each other, or the network is not finite.
+    """
+
+    regions: Int64[np.ndarray, "*batch"]
+    pieces: Int64[np.ndarray, "*batch"]
+    undecided: Int64[np.ndarray, "*batch"]
+    exact: Bool[np.ndarray, "*batch"]
+
+
+class Tessellation(NamedTuple):
+    """What :func:`tessellate` returns: float64 and int64 NumPy arrays.
+
+    Attributes
+    ----------
+    points
+        ``(vertices, inputs)``: the vertices in input space.
+    coordinates
+        ``(vertices, 2)``: orthonormal coordinates in the plane; for two inputs the inputs.
+    values
+        ``(vertices, outputs)``: the network at the vertices.
+    edges
+        ``(edges, 2)``: vertices at the ends.
+    sides
+        ``(edges, 2)``: the faces on both sides, -1 outside the polygon. This is the adjacency.
+    layers, neurons
+        ``(edges,)``: whose zero line the edge lies on; layer -1 and the side for the polygon's own.
+    corners, first_corner
+        Vertices of all faces, counter-clockwise, face by face; where each face begins, ``(faces +
+        1,)``.
+    patterns
+        ``(faces, neurons)`` bool: activation of every hidden neuron, layer 0 first.
+    gradients, offsets
+        ``(faces, 2, outputs)``, ``(faces, outputs)``: the affine map ``coordinates @ gradient +
+        offset`` of each face.
+    pieces
+        ``(faces,)``: number of the piece that the face belongs to, from 0.
+    undecided, exact
+        As in :class:`PlaneCount`.
+    """
+
+    points: Float64[np.ndarray, "vertices inputs"]
+    coordinates: Float64[np.ndarray, "vertices 2"]
+    values: Float64[np.ndarray, "vertices outputs"]
+    edges: Int64[np.ndarray, "edges 2"]
+    sides: Int64[np.ndarray, "edges 2"]
+    layers: Int64[np.ndarray, " edges"]
+    neurons: Int64[np.ndarray, " edges"]
+    corners: Int64[np.ndarray, " corners"]
+    first_corner: Int64[np.ndarray, " faces_and_one"]
+    patterns: Bool[np.ndarray, "faces neurons"]
+    gradients: Float64[np.ndarray, "faces 2 outputs"]
+    offsets: Float64[np.ndarray, "faces outputs"]
+    pieces: Int64[np.ndarray, " faces"]
+    undecided: int
+    exact: bool
+
+
+def count(
+    params: mlp.Parameters,
+    polygon: Array | np.ndarray | Sequence,
+    *,
+    pieces: bool = False,
+    limit: int = 2**24,
+) -> PlaneCount:
+    """Count the regions of networks on convex polygons, on the host.
+
+    Parameters are converted exactly to float64 whatever their format and the caller's x64 flag.
+
+    Parameters
+    ----------
+    params
+        Layers of one network, or of an ensemble (every leaf with the same leading axis).
+    polygon
+        Corners in order: ``(corners, inputs)``, at least two inputs; or ``(slices, corners,
+        inputs)`` for many polygons at once.
+    pieces
+        Count pieces, too: builds the last layer, several times the time.
+    limit
+        Give up beyond this many regions and return the lower bound with ``exact=False``.
+
+    Returns
+    -------
+    PlaneCount
+
+    Raises
+    ------
+    ValueError
+        If widths disagree, the corners are no convex polygon, or do not lie in a plane.
+
+    Examples
+    --------
+    Three lines in general position make seven regions:
+
+    >>> import jax.numpy as jnp
+    >>> from jaxlab.networks.mlp import Layer
+    >>> hidden = Layer(jnp.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), jnp.array([0.0, 0.0, -0.5]))
+    >>> found = count((hidden, Layer(jnp.ones((3, 1)), jnp.zeros(1))), box(-1.0, 1.0))
+    >>> int(found.regions), bool(found.exact)
+    (7, True)
+    """
+    leaves, single = _count.to_host(params)
+    slices = np.asarray(polygon).astype(np.float64)
+    frames = [frame(corners, mlp.widths(params)[0]) for corners in _as_slices(slices)]
+    nets = leaves[0].weight.shape[0]
+    found = np.empty((4, nets, len(frames)), np.int64)
+    with np.errstate(all="ignore"):
+        for net in range(nets):
+            network = _count.pick(leaves, net)
+            for number, (origin, axes, corners) in enumerate(frames):
+                flat = _plane_host.restrict(network, origin, axes)
+                found[:, net, number] = _count_one(flat, corners, pieces, limit)
+    found = found[(slice(None), *([0] if single else [slice(None)]))]
+    regions, number, undecided, exact = found[..., 0] if slices.ndim == 2 else found
+    return PlaneCount(*map(np.asarray, (regions, number, undecided, exact != 0)))
+
+
+def _as_slices(polygon: np.ndarray) -> np.ndarray:
+    if polygon.ndim not in (2, 3):
+        raise ValueError(
+            f"polygon: got shape {polygon.shape}, expected (corners, inputs) or "
+            "(slices, corners, inputs)"
+        )
+    return polygon if polygon.ndim == 3 else polygon[None]
+
+
+def _count_one(flat: HostParameters, corners: np.ndarray, pieces: bool, limit: int):
+    swept = _plane_host.count(flat, corners, limit)
+    if swept is None:
+        return -1, -1, 0, False
+    if not pieces or not swept.complete:
+        return swept.regions, -1, swept.undecided, swept.complete
+    built = _plane_host.tessellate(flat, corners)
+    if built is None:
+        return -1, -1, 0, False
+    label, doubts = _pieces(built, flat)
+    return built.plane.faces, label.max() + 1, built.undecided + doubts, built.exact
+
+
+def tessellate(params: mlp.Parameters, polygon: Array | np.ndarray | Sequence) -> Tessellation:
+    """Everything about one network on a convex polygon, in float64 on the host.
+
+    Parameters
+    ----------
+    params
+        Layers of one network, any format; converted exactly.
+    polygon
+        Corners in order, ``(corners, inputs)``.
+
+    Returns
+    -------
+    Tessellation
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, the corners are no convex polygon in a plane, or the network is not
+        finite there.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from jaxlab.networks.mlp import Layer
+    >>> params = (Layer(jnp.eye(2), jnp.zeros(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1)))
+    >>> found = tessellate(params, box(-1.0, 1.0))
+    >>> len(found.patterns), int(found.pieces.max()) + 1
+    (4, 4)
+    >>> found.gradients[found.patterns.all(axis=1), :, 0]
+    array([[1., 1.]])
+    """
+    leaves, single = _count.to_host(params)
+    if not single:
+        raise ValueError("params: got an ensemble, expected one network")
+    origin, axes, corners = frame(np.asarray(polygon).astype(np.float64), mlp.widths(params)[0])
+    flat = _plane_host.restrict(_count.pick(leaves, 0), origin, axes)
+    built = _plane_host.tessellate(flat, corners)
+    if built is None:
+        raise ValueError("params: not finite on the polygon, expected finite parameters and values")
+    plane = built.plane
+    order, first = _plane_host.cycles(plane, built.coordinates)
+    at = order[first[:-1]]
+    inner = np.einsum("fi,fio->fo", built.coordinates[at], built.gradients)
+    label, doubts = _pieces(built, flat)
+    lines = built.lines[plane.lines]
+    return Tessellation(
+        points=origin + built.coordinates @ axes,
+        coordinates=built.coordinates,
+        values=built.values,
+        edges=plane.edges,
+        sides=plane.sides,
+        layers=lines[:, 0],
+        neurons=lines[:, 1],
+        corners=order,
+        first_corner=first,
+        patterns=built.patterns,
+        gradients=built.gradients,
+        offsets=built.values[at] - inner,
+        pieces=label,
+        undecided=built.undecided + doubts,
+        exact=built.exact,
+    )
+
+
+def _pieces(built: _plane_host.Tessellated, flat: HostParameters) -> tuple[np.ndarray, int]:
+    """The piece of every face, and how many faces were joined that differ by rounding."""
+    plane = built.plane
+    inner = plane.sides[(plane.sides >= 0).all(axis=1)]
+    one, other = built.gradients[inner[:, 0]], built.gradients[inner[:, 1]]
+    size = built.sizes[inner].sum(axis=1)
+    joint = (np.abs(one - other) <= size * TOLERANCE).all(axis=(1, 2))
+    doubts = int((joint & (one != other).any(axis=(1, 2))).sum())
+    return united(inner[joint, 0], inner[joint, 1], plane.faces), doubts
