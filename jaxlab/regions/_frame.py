@@ -5,6 +5,9 @@ from jaxtyping import Float, Float64
 
 _ROUNDING = 2.0**-40
 
+Frame = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Origin, two axes, and the corners' coordinates in them."""
+
 
 def box(lower: float, upper: float) -> Float64[np.ndarray, "4 2"]:
     """The square ``[lower, upper]^2``.
@@ -53,7 +56,7 @@ def through(
     return points[0] + corners @ axes
 
 
-def frame(polygon: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def frame(polygon: np.ndarray, inputs: int) -> Frame:
     """Origin, two axes, and the corners' coordinates, counter-clockwise: ``origin + u axes``.
 
     For two inputs the coordinates are the inputs. Otherwise the axes are orthonormal to rounding,

@@ -51,43 +51,41 @@ class Subdivision(NamedTuple):
     used_lines: int
 
 
-class Refinement(NamedTuple):
-    """Where the new vertices lie: first points on old edges, then points on chords.
-
-    Attributes
-    ----------
-    tails, heads, fractions
-        New vertex = tail + fraction (head - tail); vertices ``(S,)``.
-    chord_tails, chord_heads, chord_fractions
-        The same for the crossing points, ends among old vertices and split points; ``(X,)``.
-    zeros
-        ``(2, n)``: vertices and forms that are zero there by construction.
-    """
+class Between(NamedTuple):
+    """New vertices ``tail + fraction (head - tail)``, and how uncertain the fractions are."""
 
     tails: np.ndarray
     heads: np.ndarray
     fractions: np.ndarray
-    chord_tails: np.ndarray
-    chord_heads: np.ndarray
-    chord_fractions: np.ndarray
+    widths: np.ndarray
+
+
+class Refinement(NamedTuple):
+    """Where the new vertices lie.
+
+    Attributes
+    ----------
+    on_edges, on_chords
+        First the points on old edges, then those on chords, whose ends are among the vertices so
+        far.
+    zeros
+        ``(2, n)``: vertices and forms that are zero there by construction.
+    """
+
+    on_edges: Between
+    on_chords: Between
     zeros: np.ndarray
 
     def rows(self, values: np.ndarray) -> np.ndarray:
-        """Values at all new vertices, from those at the old ones (leading axis)."""
-        old = len(values)
-        out = np.empty((old + len(self.tails) + len(self.chord_tails), *values.shape[1:]))
-        out[:old] = values
-        split, crossed = old + len(self.tails), out.shape[0]
-        along = self.fractions.reshape(-1, *[1] * (values.ndim - 1))
-        out[old:split] = _along(values, self.tails, self.heads, along)
-        along = self.chord_fractions.reshape(-1, *[1] * (values.ndim - 1))
-        out[split:crossed] = _along(out, self.chord_tails, self.chord_heads, along)
+        """Values at all vertices, from those at the old ones (leading axis)."""
+        stages, done = (self.on_edges, self.on_chords), len(values)
+        out = np.empty((done + sum(len(s.tails) for s in stages), *values.shape[1:]))
+        out[:done] = values
+        for tails, heads, fractions, _ in stages:
+            start, along = out[tails], fractions.reshape(-1, *[1] * (values.ndim - 1))
+            out[done : done + len(tails)] = start + along * (out[heads] - start)
+            done += len(tails)
         return out
-
-
-def _along(values, tails, heads, fractions):
-    start = values[tails]
-    return start + fractions * (values[heads] - start)
 
 
 class Found(NamedTuple):
@@ -163,7 +161,8 @@ def find(
     judge
         Who decides.
     """
-    bounds = np.broadcast_to(bounds, values.shape)
+    if bounds.ndim == 1:
+        bounds = np.broadcast_to(bounds, values.shape)
     signs, near = judge.signs(values, bounds)
     splits = crossings(plane, signs, values, bounds, judge)
     chords, sound = find_chords(plane, signs, splits)
@@ -182,20 +181,14 @@ def cut(plane: Subdivision, values: np.ndarray, bounds: np.ndarray, judge: Judge
     return Cut(new, refinement, parents, found, found.consistent and new.faces == found.regions)
 
 
-def _refinement(
-    plane: Subdivision, splits: Splits, chords: Chords, meetings: Meetings
-) -> Refinement:
+def _refinement(plane: Subdivision, splits: Splits, chords: Chords, meetings: Meetings):
     tails, heads = plane.edges[splits.edges].T
     chord = meetings.chord
     own_splits = np.stack([plane.vertices + splits.of_item, splits.item_forms])
     first = plane.vertices + len(splits.edges)
     own_points = np.stack([first + meetings.zero_points, meetings.zero_forms])
     return Refinement(
-        tails,
-        heads,
-        splits.fractions,
-        chords.starts[chord],
-        chords.ends[chord],
-        meetings.fractions,
+        Between(tails, heads, splits.fractions, splits.widths),
+        Between(chords.starts[chord], chords.ends[chord], meetings.fractions, meetings.widths),
         np.concatenate([own_splits, own_points], axis=1),
     )

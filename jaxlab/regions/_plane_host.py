@@ -83,7 +83,7 @@ def tessellate(params: HostParameters, corners: np.ndarray) -> Tessellated | Non
         sound &= made.consistent
         hidden = _refined(made.refinement, *layer)
         coordinates = made.refinement.rows(coordinates)
-        active = _active(plane, hidden)
+        active = face_bits(plane, hidden > 0)
         gradients = (gradients @ weight)[made.parents] * active[:, None]
         patterns = np.concatenate([patterns[made.parents], active], axis=1)
         forms = made.found.chords.forms
@@ -143,13 +143,13 @@ def _refined(refinement, values, thresholds) -> np.ndarray:
     return np.where(rows > thresholds, rows, 0)
 
 
-def _active(plane: _planar.Subdivision, hidden: np.ndarray) -> np.ndarray:
+def face_bits(plane: _planar.Subdivision, positive: np.ndarray) -> np.ndarray:
     """Activation bits of every face: a neuron is active if it is positive at some vertex."""
     edge, side = np.nonzero(plane.sides >= 0)
     face = plane.sides[edge, side]
     order = np.argsort(face, kind="stable")
     begins = np.searchsorted(face[order], np.arange(plane.faces))
-    positive = np.packbits(hidden > 0, axis=1)
-    positive = positive[plane.edges[:, 0]] | positive[plane.edges[:, 1]]
-    bits = np.bitwise_or.reduceat(positive[edge[order]], begins, axis=0)
-    return np.unpackbits(bits, axis=1, count=hidden.shape[1]).view(bool)
+    packed = np.packbits(positive, axis=1)
+    packed = packed[plane.edges[:, 0]] | packed[plane.edges[:, 1]]
+    bits = np.bitwise_or.reduceat(packed[edge[order]], begins, axis=0)
+    return np.unpackbits(bits, axis=1, count=positive.shape[1]).view(bool)

@@ -17,7 +17,7 @@ which is Zaslavsky's theorem (Memoirs of the AMS 154, 1975) for lines in a conve
 
 Signs are decided as in :mod:`jaxlab.regions.line`: a pre-activation within ``2**-42`` of its
 largest possible size is taken as zero, and ``undecided`` counts the decisions that this settled.
-Where it is 0 no decision was close. :func:`jaxlab.regions.certificates.plane` proves the count.
+Where it is 0 no decision was close. :func:`certify` proves the count.
 
 For ``N`` neurons a random network has about ``N**2 / 2`` regions; time and memory grow as the
 regions before the last layer times its width (the matrix product), and ``N`` times that.
@@ -31,6 +31,7 @@ from jaxtyping import Array, Bool, Float64, Int64
 
 from jaxlab.networks import mlp
 from jaxlab.regions import _count, _plane_host
+from jaxlab.regions._certified_plane import certify as certify
 from jaxlab.regions._frame import box as box
 from jaxlab.regions._frame import frame
 from jaxlab.regions._frame import through as through
