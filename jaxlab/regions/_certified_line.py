@@ -10,50 +10,101 @@ these without arithmetic; in particular the activation bits, which are flipped a
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Array
 
-from jaxlab.regions import _exact, _running_error
+from jaxlab.networks import mlp
+from jaxlab.regions import _count, _exact, _running_error
 from jaxlab.regions._interval_tree import Tree
+from jaxlab.regions._ledger import Found, Ledger
+from jaxlab.regions.certificates import Certificate
 
 
-@dataclass
-class Ledger:
-    """Doubtful decisions, and how many of them were settled; all of a stage, or none."""
+def certify(
+    params: mlp.Parameters,
+    start: Array | np.ndarray | Sequence[float] | float,
+    stop: Array | np.ndarray | Sequence[float] | float,
+    *,
+    pieces: bool = True,
+    effort: int = 2**18,
+    limit: int = 2**22,
+) -> Certificate:
+    """Certify the number of regions and pieces of one ReLU network along a segment.
 
-    effort: int
-    doubtful: int = 0
-    settled: int = 0
-    reason: str = ""
+    What is proved: regions are the intervals between the *strict* sign changes of the hidden
+    pre-activations on the open segment, as in :func:`jaxlab.regions.line.count`: touching zero, or
+    being zero on an interval, makes no boundary; crossings that coincide make one. Coincident,
+    touching and vanishing are decided exactly. Assumed is that NumPy evaluates in IEEE 754
+    binary64, rounded to nearest; a matrix product may sum in any order, with or without fused
+    multiply-adds, and results below the normal range may be flushed to zero. Overflow is no
+    obstacle: where a magnitude is not finite in float64 the decisions are exact ones.
 
-    def allows(self, decisions: int) -> bool:
-        """Whether so many more decisions can be settled exactly."""
-        self.doubtful += decisions
-        if decisions == 0:
-            return True
-        if self.settled + decisions > self.effort:
-            needed = self.settled + decisions
-            self.reason = f"effort: got {self.effort}, expected at least {needed} exact decisions"
-            return False
-        try:
-            _exact.flint()
-        except ImportError as error:
-            self.reason = str(error)
-            return False
-        self.settled += decisions
-        return True
+    Where a layer needs more than can be settled, the interval is the regions that are certain, to
+    all that are possible in this layer times ``neurons + 1`` for each hidden layer after it.
 
+    For networks in general position it costs 2 to 3 times :func:`jaxlab.regions.line.count` in
+    NumPy (once to twice without pieces), and python-flint is not needed. In degenerate networks a
+    doubtful knot costs about 50 microseconds at width 2, and a new activation pattern an integer
+    matrix product per layer: 0.1 ms at width 64, 2 ms at 256.
 
-class Found(NamedTuple):
-    """Bounds of both counts; of pieces trivial ones, if they were not asked for."""
+    Parameters
+    ----------
+    params
+        Layers of one network, any format; converted exactly.
+    start, stop
+        Ends of the segment, scalars or ``(inputs,)``, taken as the binary numbers they are.
+    pieces
+        False certifies regions only.
+    effort
+        Largest number of decisions to settle exactly.
+    limit
+        Give up when a layer before the last has more regions than this.
 
-    lower: int
-    upper: int
-    pieces_lower: int
-    pieces_upper: int
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    ValueError
+        If widths disagree, an end does not fit the inputs, or ``params`` is an ensemble.
+
+    Examples
+    --------
+    A neuron and its triple, which three tenths only nearly is: the boundaries are apart.
+
+    >>> import numpy as np
+    >>> from jaxlab.networks.mlp import Layer
+    >>> hidden = Layer(np.array([[1.0, 3.0]]), np.array([-0.1, -0.3]))
+    >>> params = (hidden, Layer(np.array([[1.0], [1.0]]), np.zeros(1)))
+    >>> found = certify(params, 0.0, 1.0)
+    >>> found.lower, found.upper, found.settled, found.certified
+    (3, 3, 1, True)
+
+    Exactly tripled they are one:
+
+    >>> params = (Layer(np.array([[1.0, 3.0]]), np.array([-0.25, -0.75])), params[1])
+    >>> certify(params, 0.0, 1.0).upper
+    2
+    """
+    leaves, single = _count.to_host(params)
+    if not single:
+        raise ValueError("params: got an ensemble, expected one network")
+    inputs = mlp.widths(params)[0]
+    ends = _count.end_point("start", start, inputs), _count.end_point("stop", stop, inputs)
+    net = _count.pick(leaves, 0)
+    if not all(np.isfinite(entry).all() for entry in (*ends, *(x for pair in net for x in pair))):
+        reason = "params, start, stop: got a number that is not finite, expected finite ones"
+        return Certificate(-1, -1, -1, -1, 0, 0, reason)
+    ledger = Ledger(effort)
+    with np.errstate(all="ignore"):
+        found = sweep(Tree(net, *ends), ledger, limit, pieces)
+    if not pieces:
+        found = found._replace(pieces_lower=-1, pieces_upper=-1)
+    return Certificate(*found, ledger.settled, ledger.doubtful, ledger.reason)
 
 
 class _Knots(NamedTuple):

@@ -16,10 +16,10 @@ from jaxtyping import Array
 
 from jaxlab.networks import mlp
 from jaxlab.regions import _count, _exact, _planar, _running_error
-from jaxlab.regions._certified_line import Found, Ledger
 from jaxlab.regions._frame import Frame, frame
 from jaxlab.regions._host import HostLayer, HostParameters
-from jaxlab.regions._judge import Judge, Located, Points
+from jaxlab.regions._judge import Judge, Located, Points, along_segments
+from jaxlab.regions._ledger import Found, Ledger
 from jaxlab.regions._plane_facts import Facts, Layer
 from jaxlab.regions._plane_host import face_bits
 from jaxlab.regions._ragged import united
@@ -41,7 +41,7 @@ def certify(
     given binary coordinates; for more than two inputs the corners are replaced, at the scale of
     rounding, by points that lie in a plane exactly. Lines through vertices, concurrent and
     overlapping lines, neurons that vanish on a region, and equality of affine maps are decided
-    exactly. The assumptions are those of :func:`jaxlab.regions.certificates.line`.
+    exactly. The assumptions are those of :func:`jaxlab.regions.line.certify`.
 
     Where a layer needs more than can be settled, the interval goes from the regions that are
     certain to those that lines in general position would make, ``1 + n + n (n - 1) / 2`` in each.
@@ -198,7 +198,7 @@ def _settled_signs(facts: Facts, ledger: Ledger, faces, values, bounds) -> np.nd
 
 
 def _arrange(facts: Facts, ledger: Ledger, points: Points) -> tuple[np.ndarray, np.ndarray, int]:
-    order = np.lexsort((points.fractions, points.segments))
+    order = along_segments(points)
     segments, fractions, widths = (entry[order] for entry in points[:3])
     same = segments[1:] == segments[:-1]
     apart = fractions[1:] - widths[1:] > fractions[:-1] + widths[:-1]

@@ -108,7 +108,7 @@ def find_chords(plane, signs: np.ndarray, splits: Splits) -> tuple[Chords, bool]
             np.concatenate(both) for both in zip((face, form, point), at_vertices, strict=True)
         )
     key = face * signs.shape[1] + form
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     key, point = key[order], point[order]
     begins = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])[: len(key)])
     sizes = np.diff(np.append(begins, len(key)))

@@ -47,8 +47,8 @@ class Judge(NamedTuple):
         Values at the tail and the head, and a fraction -> value there.
     arrange
         :class:`Points` -> ``(order, joins, doubts)``: the permutation that sorts them along their
-        segments; whether a point, so sorted, is the same as the one before it; and how many of
-        these are not exactly equal in floating point.
+        segments; whether a point, so sorted, is the same as the one before it; and the number of
+        doubts.
     """
 
     signs: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, int]]
@@ -60,7 +60,7 @@ class Judge(NamedTuple):
 def _signs(values: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, int]:
     found = (values > bounds).astype(np.int8)
     found -= values < -bounds
-    return found, int(np.count_nonzero((found == 0) & (values != 0)))
+    return found, found.size - int(np.count_nonzero(found))
 
 
 def _zero(tail: Located, head: Located) -> Located:
@@ -77,14 +77,24 @@ def _between(tail: Located, head: Located, at: Located) -> Located:
     return first + at[0] * (last - first), bound
 
 
+def along_segments(points: Points) -> np.ndarray:
+    """The permutation that sorts points by segment and fraction."""
+    order = np.argsort(points.segments + points.fractions)  # right unless two are 1e-10 apart
+    segments, fractions = points.segments[order], points.fractions[order]
+    same = segments[1:] == segments[:-1]
+    if (segments[1:] < segments[:-1]).any() or (same & (fractions[1:] < fractions[:-1])).any():
+        return np.lexsort((points.fractions, points.segments))
+    return order
+
+
 def _arrange(points: Points) -> tuple[np.ndarray, np.ndarray, int]:
     """Points closer than their widths become one."""
-    order = np.lexsort((points.fractions, points.segments))
+    order = along_segments(points)
     segments, fractions, widths = (entry[order] for entry in points[:3])
     gaps = np.diff(fractions)
     close = (segments[1:] == segments[:-1]) & (gaps <= widths[1:] + widths[:-1])
     joins = np.concatenate([np.zeros(min(1, len(order)), bool), close])
-    return order, joins, int(np.count_nonzero(close & (gaps != 0)))
+    return order, joins, int(np.count_nonzero(close))
 
 
 TOLERANT = Judge(_signs, _zero, _between, _arrange)

@@ -130,7 +130,7 @@ def _runs(chord, point):
 def _forms_at(chords: Chords, chord, point):
     """Points, and the forms that vanish on a chord through them."""
     per_chord = np.bincount(chords.members, minlength=len(chords.faces))
-    by_chord = np.argsort(chords.members, kind="stable")
+    by_chord = np.argsort(chords.members)
     entry, number = spread(per_chord[chord])
     return point[entry], chords.member_forms[by_chord[starts(per_chord)[chord[entry]] + number]]
 

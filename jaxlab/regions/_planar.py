@@ -98,7 +98,7 @@ class Found(NamedTuple):
     regions
         Number of faces after the cut.
     undecided
-        Decisions within the tolerance that were not exact.
+        Decisions within the tolerance, ties included.
     consistent
         False if the numerical decisions contradict each other: no arrangement of lines has them.
     """

@@ -53,7 +53,8 @@ def count(params: HostParameters, corners: np.ndarray, limit: int) -> Swept | No
         if layer is None:
             return None
         made = _planar.cut(plane, *layer)
-        plane, undecided = made.plane, undecided + made.found.undecided
+        undecided += made.found.undecided - _known_zeros(hidden, weight, bias, layer[0])
+        plane = made.plane
         if not made.consistent or plane.faces > limit:
             return Swept(plane.faces, undecided, False)
         hidden = _refined(made.refinement, *layer)
@@ -63,8 +64,8 @@ def count(params: HostParameters, corners: np.ndarray, limit: int) -> Swept | No
     if layer is None:
         return None
     found = _planar.find(plane, *layer)
-    complete = found.consistent and found.regions <= limit
-    return Swept(found.regions, undecided + found.undecided, complete)
+    undecided += found.undecided - _known_zeros(hidden, *params[-2], layer[0])
+    return Swept(found.regions, undecided, found.consistent and found.regions <= limit)
 
 
 def tessellate(params: HostParameters, corners: np.ndarray) -> Tessellated | None:
@@ -79,7 +80,8 @@ def tessellate(params: HostParameters, corners: np.ndarray) -> Tessellated | Non
         if layer is None:
             return None
         made = _planar.cut(plane, *layer)
-        plane, undecided = made.plane, undecided + made.found.undecided
+        undecided += made.found.undecided - _known_zeros(hidden, weight, bias, layer[0])
+        plane = made.plane
         sound &= made.consistent
         hidden = _refined(made.refinement, *layer)
         coordinates = made.refinement.rows(coordinates)
@@ -136,6 +138,13 @@ def _forms(hidden, weight, bias) -> tuple[np.ndarray, np.ndarray] | None:
     return hidden @ weight + bias, scale * TOLERANCE
 
 
+def _known_zeros(hidden, weight, bias, values) -> int:
+    """How many values are zero by construction: no term of the sum is anything else."""
+    rows = np.flatnonzero((values == 0).any(axis=1))
+    sizes = np.abs(hidden[rows]) @ np.abs(weight) + np.abs(bias)
+    return int(np.count_nonzero((values[rows] == 0) & (sizes == 0)))
+
+
 def _refined(refinement, values, thresholds) -> np.ndarray:
     """Hidden values at the vertices after the cut; small ones, and on the lines, exactly 0."""
     rows = refinement.rows(values)
@@ -147,7 +156,7 @@ def face_bits(plane: _planar.Subdivision, positive: np.ndarray) -> np.ndarray:
     """Activation bits of every face: a neuron is active if it is positive at some vertex."""
     edge, side = np.nonzero(plane.sides >= 0)
     face = plane.sides[edge, side]
-    order = np.argsort(face, kind="stable")
+    order = np.argsort(face)
     begins = np.searchsorted(face[order], np.arange(plane.faces))
     packed = np.packbits(positive, axis=1)
     packed = packed[plane.edges[:, 0]] | packed[plane.edges[:, 1]]

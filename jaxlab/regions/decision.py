@@ -24,7 +24,7 @@ class Boundary(NamedTuple):
     length
         Total length in plane coordinates, which are orthonormal: a length in input space.
     undecided
-        Decisions within the tolerance that were not exact.
+        Decisions within the tolerance, ties included.
     """
 
     segments: Float64[np.ndarray, "segments 2 2"]

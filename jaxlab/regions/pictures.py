@@ -79,7 +79,7 @@ def line(found: LineTrace, widths: Sequence[int], *, output: int = 0, ax: Any = 
     ax.set_ylabel(f"output {output}" if found.values.shape[1] > 1 else "output")
     ax.set_title(f"{found.regions:,} regions, {found.pieces:,} pieces")
     if len(origin):
-        ax.legend(title="breakpoints made by")
+        ax.legend(title="breakpoints made by", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
 
@@ -247,6 +247,6 @@ def animation(
 
     film = FuncAnimation(figure, draw, frames=len(frames), init_func=list)
     path = pathlib.Path(path)
-    film.save(path, writer="pillow" if path.suffix == ".gif" else None, fps=per_second, dpi=110)
+    film.save(path, writer="pillow" if path.suffix == ".gif" else None, fps=per_second, dpi=90)
     plt.close(figure)
     return path

@@ -16,8 +16,8 @@ which is Zaslavsky's theorem (Memoirs of the AMS 154, 1975) for lines in a conve
   of a dead layer, or where two neurons with opposite weights switch together.
 
 Signs are decided as in :mod:`jaxlab.regions.line`: a pre-activation within ``2**-42`` of its
-largest possible size is taken as zero, and ``undecided`` counts the decisions that this settled.
-Where it is 0 no decision was close. :func:`certify` proves the count.
+largest possible size is taken as zero, and ``undecided`` counts the decisions that this settled,
+ties included: where it is 0 no decision was close. :func:`certify` proves the count.
 
 For ``N`` neurons a random network has about ``N**2 / 2`` regions; time and memory grow as the
 regions before the last layer times its width (the matrix product), and ``N`` times that.
@@ -47,7 +47,7 @@ class PlaneCount(NamedTuple):
     regions, pieces
         Counts (int64); -1 where the network is not finite, or pieces were not asked for.
     undecided
-        Decisions within the tolerance that were not exact (int64): 0 means every one was clear.
+        Decisions within the tolerance, ties included (int64): 0 means every one was clear.
     exact
         False where ``limit`` was hit (the counts are lower bounds), where decisions within the
         tolerance contradicted each other, or the network is not finite.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlab.networks.mlp import Layer
-from jaxlab.regions import _running_error, certificates
+from jaxlab.regions import _running_error, line
 from tests.regions import degenerate, networks, oracle
 from tests.regions.test_line_hard_cases import CASES
 
@@ -16,7 +16,7 @@ SHAPES = [(1, 6, 6, 6, 1), (2, 5, 7, 2), (1, 4, 4, 4, 4, 4, 1), (3, 8, 1)]
 def agrees(params, start, stop):
     """The certificate, after it was found exact and right."""
     exact = oracle.line(params, start, stop)
-    found = certificates.line(networks.layers(params), start, stop)
+    found = line.certify(networks.layers(params), start, stop)
     assert found.certified, found
     assert (found.lower, found.pieces_lower) == (exact.regions, exact.pieces)
     assert found.settled == found.doubtful
@@ -128,7 +128,7 @@ def test_narrow_formats_are_converted_exactly(dtype):
     params = networks.he(np.random.default_rng(7), (1, 12, 12, 1))
     narrow = tuple(Layer(w.astype(dtype), b.astype(dtype)) for w, b in params)
     exact = oracle.line(narrow, -1.0, 1.0)
-    found = certificates.line(narrow, -1.0, 1.0)
+    found = line.certify(narrow, -1.0, 1.0)
     assert (found.lower, found.upper, found.pieces_lower) == (exact.regions,) * 2 + (exact.pieces,)
 
 

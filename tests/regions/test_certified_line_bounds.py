@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jaxlab.regions import _certified_line, _exact, certificates
+from jaxlab.regions import _certified_line, _exact, line
 from tests.regions import degenerate, networks
 
 
@@ -36,7 +36,7 @@ def ratios(monkeypatch):
 @pytest.mark.parametrize("depth", [1, 4, 8])
 def test_bounds_in_random_networks_are_bounds_and_not_absurd(ratios, depth):
     params = networks.he(np.random.default_rng(depth), (1, *[16] * depth, 1))
-    assert certificates.line(networks.layers(params), -1.0, 1.0).certified
+    assert line.certify(networks.layers(params), -1.0, 1.0).certified
     # Measured medians: 6 to 11 in the first layer, then 80, 340, 1,200, 3,200, ...: the bounds grow
     # with the weights' sizes (times 3 a layer at width 16), the errors hardly.
     assert [len(layer) > 0 for layer in ratios] == [True] * depth
@@ -48,5 +48,5 @@ def test_bounds_in_random_networks_are_bounds_and_not_absurd(ratios, depth):
 def test_bounds_in_degenerate_networks_are_bounds(ratios, make):
     for seed in range(3):
         params = make(np.random.default_rng(seed), (2, 8, 8, 8, 1))
-        certificates.line(networks.layers(params), -2.0, 1.0)
+        line.certify(networks.layers(params), -2.0, 1.0)
     assert len(ratios) == 9
