@@ -6,10 +6,14 @@ from jaxlab.arithmetic import conditioning as conditioning
 from jaxlab.arithmetic import contractions as contractions
 from jaxlab.arithmetic import double_double as double_double
 from jaxlab.arithmetic import errors as errors
+from jaxlab.arithmetic import gradients as gradients
 from jaxlab.arithmetic import probe as probe
 from jaxlab.arithmetic import ulps as ulps
 from jaxlab.arithmetic._ablation import Ablation as Ablation
 from jaxlab.arithmetic._ablation import ablation as ablation
+from jaxlab.arithmetic._audit import Audit as Audit
+from jaxlab.arithmetic._audit import Finding as Finding
+from jaxlab.arithmetic._audit import audit as audit
 from jaxlab.arithmetic._rounded import rounded as rounded
 from jaxlab.arithmetic._rounding_visitor import PARTS as PARTS
 from jaxlab.arithmetic._shadow import Trace as Trace
@@ -22,10 +26,9 @@ from jaxlab.arithmetic.accumulators import kahan as kahan
 from jaxlab.arithmetic.accumulators import pairwise as pairwise
 from jaxlab.arithmetic.accumulators import sequential as sequential
 from jaxlab.arithmetic.accumulators import tensor_core as tensor_core
-from jaxlab.arithmetic.audit import audit as audit
 from jaxlab.arithmetic.balls import enclose as enclose
+from jaxlab.arithmetic.carriers import carrier_for as carrier_for
 from jaxlab.arithmetic.double_double import in_double_double as in_double_double
-from jaxlab.arithmetic.emulation import carrier_for as carrier_for
 from jaxlab.arithmetic.errors import normwise_error as normwise_error
 from jaxlab.arithmetic.formats import NAMED as NAMED
 from jaxlab.arithmetic.formats import Format as Format
@@ -46,7 +49,7 @@ from jaxlab.arithmetic.formats import float16 as float16
 from jaxlab.arithmetic.formats import float32 as float32
 from jaxlab.arithmetic.formats import float64 as float64
 from jaxlab.arithmetic.formats import tensorfloat32 as tensorfloat32
-from jaxlab.arithmetic.gradient_report import gradient_report as gradient_report
+from jaxlab.arithmetic.gradients import gradient_report as gradient_report
 from jaxlab.arithmetic.model import Arithmetic as Arithmetic
 from jaxlab.arithmetic.model import as_arithmetic as as_arithmetic
 from jaxlab.arithmetic.reference import in_float64 as in_float64

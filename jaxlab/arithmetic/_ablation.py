@@ -7,11 +7,11 @@ import jax
 import numpy as np
 
 from jaxlab.arithmetic._binding import is_float
+from jaxlab.arithmetic._places import Place
 from jaxlab.arithmetic._program import flatten, trace
 from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor, evaluate
 from jaxlab.arithmetic._shadow import shadow
 from jaxlab.arithmetic._shadow._run import scales
-from jaxlab.arithmetic._walk import Place
 from jaxlab.arithmetic.model import Arithmetic, both_passes
 from jaxlab.arithmetic.rounding import Rounding
 
@@ -67,8 +67,9 @@ def ablation(
     """Measure how much of the error of a result each part of its computation makes.
 
     The parts are those of :func:`rounded`: ``storage`` (arguments and constants), ``forward``,
-    ``backward``, ``accumulate`` (dots and sums), and ``update`` (what a training step does outside
-    the differentiated function). They do not overlap, and together they are everything.
+    ``backward``, ``accumulate`` (sums of many terms), and ``update`` (what a training step
+    does outside the differentiated function). They do not overlap, and together they are
+    everything.
 
     Parameters
     ----------
@@ -84,8 +85,8 @@ def ablation(
 
     Notes
     -----
-    Constants count as ``storage`` in ``alone``, and in ``made`` as part of the operation that they
-    stand in.
+    Literals, constants that are single numbers, count as ``storage`` in ``alone``, and in ``made``
+    as part of the operation that they stand in.
 
     Raises
     ------

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlab.arithmetic._dimensions import contracted_first
 from jaxlab.arithmetic.ulps import widen
 
 
@@ -40,6 +41,16 @@ def arb() -> Any:
     return flint().arb
 
 
+def is_key(x: Any) -> bool:
+    """Whether an array consists of typed random keys."""
+    return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _is_balls(x: Any) -> bool:
+    """Whether an array consists of balls: one of dtype object may be of undecided booleans."""
+    return x.dtype == object and (x.size == 0 or isinstance(x.flat[0], arb()))
+
+
 def lift(x: Any) -> Any:
     """A floating array as exact balls; any other as it is, on the host (keys stay).
 
@@ -48,7 +59,7 @@ def lift(x: Any) -> Any:
     >>> lift(np.float64(0.5)).item()
     0.500000000000000
     """
-    if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+    if is_key(x):
         return x
     x = np.asarray(x)
     if x.dtype == object or not jnp.issubdtype(x.dtype, jnp.floating):
@@ -107,7 +118,7 @@ def _select(which, *cases, **_):
             return first.union(second)
         return first if first == second else None
 
-    if cases[0].dtype != object or not isinstance(cases[0].flat[0], arb()):
+    if not _is_balls(cases[0]):
         kind = _known(choose) if cases[0].dtype in (bool, object) else _whole(choose)
         return kind(which, *cases)
     return _map(choose, which, *cases)
@@ -123,7 +134,7 @@ def _whole(choose):
 
 
 def _convert(x, *, new_dtype, **_):
-    balls = isinstance(x.flat[0], arb())
+    balls = _is_balls(x)
     if jnp.issubdtype(new_dtype, jnp.floating):
         return x if balls else _map(_from_exact, x)
     if balls:
@@ -168,19 +179,14 @@ def _cumsum(x, *, axis, reverse, **_):
 
 
 def _dot_general(x, y, *, dimension_numbers, **_):
-    (contract_x, contract_y), (batch_x, batch_y) = dimension_numbers
-    free_x = [i for i in range(x.ndim) if i not in (*contract_x, *batch_x)]
-    free_y = [i for i in range(y.ndim) if i not in (*contract_y, *batch_y)]
-    batch = [x.shape[i] for i in batch_x]
-    rows, columns = [x.shape[i] for i in free_x], [y.shape[i] for i in free_y]
-    inner = [x.shape[i] for i in contract_x]
-    count, m, k, n = (int(np.prod(shape)) for shape in (batch, rows, inner, columns))
+    (x_sum, y_sum), (x_batch, y_batch) = dimension_numbers
+    rows, batch, x = contracted_first(x, x_sum, x_batch)
+    columns, _, y = contracted_first(y, y_sum, y_batch)
+    (k, count, m), n = x.shape, y.shape[2]
     matrix = flint().arb_mat
-    left = x.transpose(*batch_x, *free_x, *contract_x).reshape(count, m * k)
-    right = y.transpose(*batch_y, *contract_y, *free_y).reshape(count, k * n)
     products = [
-        (matrix(m, k, list(a)) * matrix(k, n, list(b))).entries()
-        for a, b in zip(left, right, strict=True)
+        (matrix(m, k, list(x[:, i].T.flat)) * matrix(k, n, list(y[:, i].flat))).entries()
+        for i in range(count)
     ]
     result = np.empty(count * m * n, dtype=object)
     result[:] = list(itertools.chain.from_iterable(products))

@@ -10,46 +10,50 @@ from jax.extend.core import JaxprEqn
 
 from jaxlab.arithmetic.emulation import enter, leave
 
-STRUCTURAL = frozenset(
+MOVES = frozenset(
     [
-        "abs",
-        "argmax",
-        "argmin",
         "broadcast_in_dim",
-        "clamp",
         "concatenate",
         "copy",
-        "copy_p",
-        "cummax",
-        "cummin",
+        "device_put",
         "dynamic_slice",
         "dynamic_update_slice",
-        "expand_dims",
         "gather",
-        "max",
-        "min",
-        "neg",
         "optimization_barrier",
         "pad",
-        "reduce_max",
-        "reduce_min",
-        "reduce_window_max",
-        "reduce_window_min",
         "reshape",
         "rev",
         "scatter",
-        "select_and_gather_add",
         "select_n",
         "slice",
-        "sort",
         "split",
         "squeeze",
         "stop_gradient",
         "tile",
-        "top_k",
         "transpose",
         "unstack",
-        "device_put",
+    ]
+)
+"""Primitives that only move entries."""
+
+STRUCTURAL = MOVES | frozenset(
+    [
+        "abs",
+        "argmax",
+        "argmin",
+        "clamp",
+        "cummax",
+        "cummin",
+        "max",
+        "min",
+        "neg",
+        "reduce_max",
+        "reduce_min",
+        "reduce_window_max",
+        "reduce_window_min",
+        "select_and_gather_add",
+        "sort",
+        "top_k",
     ]
 )
 """Primitives that only move, choose or negate values: they round nothing."""
@@ -63,13 +67,9 @@ TOTALS = frozenset(
         "scatter-add",
         "reduce_window_sum",
         "select_and_scatter_add",
-        "psum",
-        "cumlogsumexp",
-        "cumprod",
-        "reduce_prod",
     ]
 )
-"""Primitives whose result accumulates many terms."""
+"""Primitives whose result is a sum of many terms."""
 
 _GENERIC = (
     STRUCTURAL
@@ -94,6 +94,8 @@ _GENERIC = (
             "convert_element_type",
             "cos",
             "cosh",
+            "cumlogsumexp",
+            "cumprod",
             "digamma",
             "div",
             "eigh",
@@ -122,8 +124,10 @@ _GENERIC = (
             "mul",
             "ne",
             "pow",
+            "psum",
             "qr",
             "reduce_precision",
+            "reduce_prod",
             "rem",
             "round",
             "rsqrt",
@@ -179,16 +183,16 @@ def bind(eqn: JaxprEqn, values: Sequence[Any], carrier: np.dtype | None) -> list
     if name == "div":  # a divisor that is a broadcast would be replaced by its reciprocal
         x, y = jnp.broadcast_arrays(*values)  # a literal may be a scalar
         values = [x, jax.lax.select(x == x, y, x)]
-    if floats == {carrier}:
-        return _apply(eqn, values, {})
     if name == "scatter-add":
         return [_scatter_add(eqn.params, *values)]
     if name in _GENERIC:
-        changes = {
+        changes: dict[str, Any] = {
             parameter: carrier
             for parameter in _DTYPE_PARAMETERS
             if eqn.params.get(parameter) is not None and is_float(eqn.params[parameter])
         }
+        if "precision" in eqn.params:  # a device's default may be coarser than the carrier
+            changes["precision"] = (jax.lax.Precision.HIGHEST,) * 2
         return _apply(eqn, values, changes)
     inputs = [
         leave(value, dtype_of(atom)) if is_float(value.dtype) else value

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from jaxlab.arithmetic._places import nested_programs
 from jaxlab.arithmetic._source import in_backward
-from jaxlab.arithmetic._walk import nested_programs
 
 _ARRAYS = (jax.Array, np.ndarray, np.generic)
 
@@ -78,6 +78,6 @@ def trace(fn: Callable[..., Any], arrays: Sequence[Any]) -> tuple[ClosedJaxpr, A
 def differentiated(program: ClosedJaxpr) -> bool:
     """Whether some equation, at any depth, belongs to a backward pass."""
     return any(
-        in_backward(eqn) or any(differentiated(inner) for inner in nested_programs(eqn))
+        in_backward(eqn) or any(differentiated(inner) for inner in nested_programs(eqn).values())
         for eqn in program.jaxpr.eqns
     )

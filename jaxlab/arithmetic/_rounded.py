@@ -11,10 +11,11 @@ from jax.custom_derivatives import SymbolicZero, custom_vjp_primal_tree_values
 from jax.interpreters.ad import Zero
 
 from jaxlab.arithmetic._binding import is_float
+from jaxlab.arithmetic._places import Place
 from jaxlab.arithmetic._program import flatten, merge, split, trace
 from jaxlab.arithmetic._rounding_visitor import PARTS, RoundingVisitor, evaluate
-from jaxlab.arithmetic._walk import Place
-from jaxlab.arithmetic.emulation import carrier_for, leave
+from jaxlab.arithmetic.carriers import carrier_for
+from jaxlab.arithmetic.emulation import leave
 from jaxlab.arithmetic.model import both_passes, check_key
 from jaxlab.arithmetic.rounding import Rounding
 
@@ -81,6 +82,9 @@ def rounded(
         superfluous.
     TypeError
         If the function takes or returns complex numbers, or rounds and uses them inside.
+    NotImplementedError
+        If an order of summation other than ``exact`` meets a sum that has no other: those over
+        windows (``jax.lax.reduce_window``), as in the gradients of pooling.
 
     Notes
     -----
@@ -90,7 +94,8 @@ def rounded(
     since the program asked for that. Transcendental primitives and integer powers are computed by
     the device in the carrier and then rounded: correctly rounded but for rare cases next to a
     midpoint. A ``scan`` whose backward pass adds up the gradient of a shared parameter does so by
-    ``accumulate``; orders other than ``exact`` and ``sequential`` keep all its terms in memory.
+    ``accumulate``; orders other than ``exact`` and plain ``sequential`` keep all its terms in
+    memory.
     Kernels that are opaque to JAX compute in their own dtype.
 
     Examples

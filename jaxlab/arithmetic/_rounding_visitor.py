@@ -11,10 +11,10 @@ from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from jaxlab.arithmetic import contractions
 from jaxlab.arithmetic._binding import STRUCTURAL, TOTALS, bind, dtype_of, is_float
+from jaxlab.arithmetic._places import Place
 from jaxlab.arithmetic._program import differentiated
-from jaxlab.arithmetic._source import location
-from jaxlab.arithmetic._walk import Place, Visitor, walk
-from jaxlab.arithmetic.accumulators import Accumulator
+from jaxlab.arithmetic._walk import Visitor, walk
+from jaxlab.arithmetic.accumulators import Accumulator, sequential
 from jaxlab.arithmetic.carriers import odd_sum
 from jaxlab.arithmetic.emulation import enter
 from jaxlab.arithmetic.formats import Format, as_format
@@ -61,10 +61,11 @@ class RoundingVisitor(Visitor):
         """A value entering the program: carried, and rounded unless storage is exact."""
         if self.carrier is None or not is_float(x.dtype):
             return x
-        carried = enter(x, self.carrier)
-        if "storage" not in self.parts:
-            return carried
-        return self.round(carried, x.dtype, self.arithmetic(place), place)
+        if "storage" in self.parts:
+            own = x.dtype  # float64 would be rounded by a narrower carrier first
+            wide = x if own == _FLOAT64 else enter(x, self.carrier)
+            x = self.round(wide, own, self.arithmetic(place), place)
+        return enter(x, self.carrier)
 
     def round(self, x: Any, own: Any, arithmetic: Arithmetic, place: Place, number: int = 0) -> Any:
         """Round a carried value once, to the format or to its own dtype if that is coarser."""
@@ -83,9 +84,9 @@ class RoundingVisitor(Visitor):
     def opaque(self, eqn: JaxprEqn, place: Place) -> bool:
         return self.carrier is None
 
-    def part(self, eqn: JaxprEqn, place: Place) -> str:
-        """The part, of :data:`PARTS`, that an operation belongs to."""
-        if eqn.primitive.name in TOTALS:
+    def part(self, name: str, place: Place) -> str:
+        """The part, of :data:`PARTS`, that an operation of this name belongs to."""
+        if name in TOTALS or place.running:
             return "accumulate"
         if place.backward:
             return "backward"
@@ -99,22 +100,24 @@ class RoundingVisitor(Visitor):
         makes_negative_zero = name == "neg" and not fmt.negative_zero
         if name in STRUCTURAL and not makes_negative_zero:
             return False
-        return self.part(eqn, place) in self.parts
+        return self.part(name, place) in self.parts
 
     def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:
         for dtype in map(dtype_of, eqn.outvars):
             if self.carrier is not None and jnp.issubdtype(dtype, jnp.complexfloating):
-                where = f"{dtype} at {location(eqn)}"  # it would pass unrounded
+                where = f"{dtype} at {place.location}"  # it would pass unrounded
                 raise TypeError(f"fn: got a value of dtype {where}, expected real numbers")
         if self.carrier is None or not self.active(eqn, place):
             return bind(eqn, values, self.carrier), None
         arithmetic, name = self.arithmetic(place), eqn.primitive.name
         owns = [dtype_of(var) for var in eqn.outvars]
         if name in _SUMS and is_float(owns[0]):
-            target = coarser(arithmetic.format, owns[0])
-            key = place.key if arithmetic.stochastic_sums else None
-            how = _How(arithmetic.accumulate, target, arithmetic.rounding, key)
-            return [_SUMS[name](eqn.params, values, how)], None
+            return [_SUMS[name](eqn.params, values, _how(arithmetic, owns[0], place))], None
+        if name in TOTALS and is_float(owns[0]) and arithmetic.accumulate.order != "exact":
+            raise NotImplementedError(
+                f"accumulate: got {arithmetic.accumulate.order!r} for {name} at {place.location}, "
+                "expected 'exact', its only order; or exempt it"
+            )
         if name in _ADDITIONS and is_float(owns[0]) and arithmetic.directed:
             # An addend too small for the carrier still decides where a directed rounding goes.
             x, y = jnp.broadcast_arrays(*values)
@@ -127,24 +130,22 @@ class RoundingVisitor(Visitor):
                 outputs[number] = enter(exact, self.carrier)
         return outputs, None
 
-    def totals(self, eqn: JaxprEqn, place: Place) -> str | None:
+    def totals(self, eqn: JaxprEqn, place: Place) -> str:
         arithmetic = self.arithmetic(place)
-        order = arithmetic.accumulate.order
-        if self.carrier is None or arithmetic.format is None or order == "sequential":
-            return None
-        if not place.backward or self.exempt.intersection(place.scopes):
-            return None
-        return "wide" if order == "exact" else "stacked"
+        if self.carrier is None or arithmetic.format is None:
+            return "written"
+        if self.exempt.intersection(("add_any", *place.scopes)):
+            return "written"
+        if arithmetic.accumulate.order == "exact":
+            return "wide"
+        return "written" if arithmetic.accumulate == sequential() else "stacked"
 
     def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
         arithmetic = self.arithmetic(place)
         if "accumulate" not in self.parts:
             return (start if terms is None else start + jnp.sum(terms, 0)), None
         if terms is not None:
-            key = place.draw(1).key if arithmetic.stochastic_sums else None
-            how = _How(
-                arithmetic.accumulate, coarser(arithmetic.format, own), arithmetic.rounding, key
-            )
+            how = _how(arithmetic, own, place.draw(1))
             start = start + contractions.reduce_sum(terms, (0,), *how)
         return self.round(start, own, arithmetic, place), None
 
@@ -191,6 +192,12 @@ class _How(NamedTuple):
     fmt: Format
     rounding: Rounding
     key: Any
+
+
+def _how(arithmetic: Arithmetic, own: Any, place: Place) -> _How:
+    key = place.key if arithmetic.stochastic_sums else None
+    target = coarser(arithmetic.format, own)
+    return _How(arithmetic.accumulate, target, arithmetic.rounding, key)
 
 
 def _dot(params: Any, values: Sequence[Any], how: _How) -> Any:

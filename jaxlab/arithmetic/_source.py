@@ -72,11 +72,12 @@ def location(eqn: Any) -> Location:
     return Location("<unknown>", 0, "<unknown>")
 
 
-def in_backward(eqn: Any) -> bool:
+def in_backward(eqn: Any, around: bool = False) -> bool:
     """Whether an equation belongs to the backward pass of a reverse-mode derivative.
 
-    The equations inside a ``jit`` or ``scan`` that was transposed need not say so themselves: their
-    enclosing equation does.
+    The equations inside a ``jit`` or ``scan`` that was transposed need not say so themselves:
+    ``around`` is the answer for the equation around it. What ``jax.checkpoint`` computes again in a
+    backward pass belongs to the forward pass.
 
     Examples
     --------
@@ -85,7 +86,8 @@ def in_backward(eqn: Any) -> bool:
     >>> {in_backward(eqn) for eqn in jaxpr.eqns} == {True, False}
     True
     """
-    return "transpose(" in str(eqn.source_info.name_stack)
+    names = str(eqn.source_info.name_stack)
+    return (around or "transpose(" in names) and "rematted_computation" not in names
 
 
 @functools.cache

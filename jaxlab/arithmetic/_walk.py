@@ -7,9 +7,8 @@ Whatever the visitor records on the way comes back stacked over the iterations o
 
 import abc
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,59 +16,18 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from jaxlab.arithmetic._binding import dtype_of
-from jaxlab.arithmetic._source import in_backward
+from jaxlab.arithmetic._places import (
+    CHOSEN,
+    RESULT,
+    TOP,
+    TOTAL,
+    Place,
+    accumulated_carries,
+    nested_programs,
+)
 
 Records = dict[str, Any]
 """What the visitor recorded, by path."""
-
-TOTAL = "total"
-"""Prefix, in paths, of the additions of a scan that :meth:`Visitor.total` carries out."""
-
-
-class Place(NamedTuple):
-    """Where an equation stands in the program.
-
-    Attributes
-    ----------
-    path
-        Indices of the equation and of those around it, such as ``"3.0.12"``.
-    scopes
-        Names of the scopes (``jax.named_scope``) around it, outermost first.
-    differentiated
-        Whether it belongs to a function that is differentiated there.
-    backward
-        Whether it belongs to the backward pass of one; what ``jax.checkpoint`` computes again
-        there belongs to the forward pass.
-    key
-        Random key of this equation in this iteration, or None.
-    """
-
-    path: str = ""
-    scopes: tuple[str, ...] = ()
-    differentiated: bool = False
-    backward: bool = False
-    key: Any = None
-
-    def draw(self, number: Any) -> "Place":
-        """The same place with an independent key, by number (an integer, in loops a traced one)."""
-        if self.key is None:
-            return self
-        return self._replace(key=jax.random.fold_in(self.key, number))
-
-    def at(self, index: int, eqn: JaxprEqn) -> "Place":
-        """The place of one equation of a program at this place."""
-        names = str(eqn.source_info.name_stack)  # such as transpose(jvp(layer))/dense
-        return Place(
-            f"{self.path}.{index}" if self.path else str(index),
-            (*self.scopes, *re.findall(r"[^/()]+(?=[/)]|$)", names)),
-            self.differentiated or "jvp(" in names,
-            (self.backward or in_backward(eqn)) and "rematted_computation" not in names,
-            self.draw(index).key,
-        )
-
-
-TOP = Place()
-"""The place of a whole program."""
 
 
 class Visitor(abc.ABC):
@@ -80,7 +38,11 @@ class Visitor(abc.ABC):
 
     @abc.abstractmethod
     def constant(self, value: Any, place: Place) -> Any:
-        """The value of a literal or a constant of the program."""
+        """The value of a literal of the program."""
+
+    def stored(self, array: Any, place: Place, tap: Any) -> Any:
+        """The value of a constant array of the program, and its record or None."""
+        return self.constant(array, place), None
 
     @abc.abstractmethod
     def apply(self, eqn: JaxprEqn, values: Sequence[Any], place: Place, tap: Any) -> Any:
@@ -91,8 +53,8 @@ class Visitor(abc.ABC):
         """Whether an equation that contains a program is applied as a whole."""
 
     @abc.abstractmethod
-    def totals(self, eqn: JaxprEqn, place: Place) -> str | None:
-        """How a scan adds up a gradient: ``"wide"``, ``"stacked"`` or None (as written)."""
+    def totals(self, eqn: JaxprEqn, place: Place) -> str:
+        """How a scan adds up a gradient: ``"wide"``, ``"stacked"``, or ``"written"``."""
 
     @abc.abstractmethod
     def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
@@ -120,7 +82,7 @@ def walk(
     visitor: Visitor,
     place: Place = TOP,
     taps: Mapping[str, Any] | None = None,
-    override: Mapping[int, Callable[..., Any]] | None = None,
+    override: Mapping[int, Callable[..., Any] | None] | None = None,
 ) -> tuple[list[Any], Records]:
     """Evaluate a program, every equation by the visitor.
 
@@ -135,9 +97,11 @@ def walk(
     place
         Where the program itself stands.
     taps
-        Arrays handed to the visitor's ``apply``, by path.
+        Arrays handed to the visitor's ``apply``, by path; and decisions of an earlier walk of the
+        same program (branches of ``cond``, results of ``while``), which are followed.
     override
-        Functions that replace single equations of this program, by index.
+        Functions that replace the additions of running sums in this program, by index; None: the
+        addition is done by the visitor.
 
     Returns
     -------
@@ -147,7 +111,9 @@ def walk(
     jaxpr: Jaxpr = program.jaxpr
     env: dict[Any, Any] = dict(zip(jaxpr.invars, values, strict=True))
     for number, (var, const) in enumerate(zip(jaxpr.constvars, program.consts, strict=True)):
-        env[var] = visitor.constant(const, place.draw(2**31 + number))
+        here = place.stored(number)
+        env[var], record = visitor.stored(const, here, taps.get(here.path))
+        records |= {} if record is None else {here.path: record}
 
     def read(atom: Any, here: Place) -> Any:
         if not isinstance(atom, Literal):
@@ -155,14 +121,17 @@ def walk(
         return visitor.constant(np.asarray(atom.val, dtype_of(atom)), here)
 
     for index, eqn in enumerate(jaxpr.eqns):
-        here = place.at(index, eqn)
+        here = place.at(index, eqn)._replace(running=index in override)
         inputs = [read(atom, here.draw(2**31 + n)) for n, atom in enumerate(eqn.invars)]
-        nested = _NESTED.get(eqn.primitive.name)
+        replacement, known = override.get(index), taps.get(here.below(RESULT))
         with eqn.ctx.manager:
-            if index in override:
-                outputs, found = [override[index](*inputs)], {}
-            elif nested and not visitor.opaque(eqn, here):
-                outputs, found = nested(eqn, inputs, visitor, here, taps)
+            if replacement is not None:
+                outputs, found = [replacement(*inputs)], {}
+            elif known is not None:
+                outputs, found = known, {}
+            elif nested_programs(eqn) and not visitor.opaque(eqn, here):
+                enter = _CONTROL.get(eqn.primitive.name, _call)
+                outputs, found = enter(eqn, inputs, visitor, here, taps)
             else:
                 outputs, record = visitor.apply(eqn, inputs, here, taps.get(here.path))
                 found = {} if record is None else {here.path: record}
@@ -171,46 +140,11 @@ def walk(
     return [read(atom, place) for atom in jaxpr.outvars], records
 
 
-def sites(program: ClosedJaxpr, place: Place = TOP) -> dict[str, tuple[JaxprEqn, Place]]:
-    """Every equation that :func:`walk` hands to a visitor, with its place, by path."""
-    found = {}
-    for index, eqn in enumerate(program.jaxpr.eqns):
-        here = place.at(index, eqn)
-        inner = nested_programs(eqn)
-        if not inner:
-            found[here.path] = (eqn, here)
-        names = {"while": ("cond", "body"), "cond": tuple(map(str, range(len(inner))))}
-        below = [f"{here.path}.{name}" for name in names.get(eqn.primitive.name, ())]
-        for path, nested in zip(below or [here.path], inner, strict=False):
-            found |= sites(nested, here._replace(path=path))
-        if eqn.primitive.name == "scan":
-            sums = accumulated_carries(
-                inner[0].jaxpr, eqn.params["num_consts"], eqn.params["num_carry"]
-            )
-            for total in sums.values():
-                addition = found[f"{here.path}.{total.equation}"]
-                found[f"{here.path}.{TOTAL}{total.equation}"] = addition
-    return found
-
-
-def nested_programs(eqn: JaxprEqn) -> list[ClosedJaxpr]:
-    """The programs inside an equation that :func:`walk` enters."""
-    if eqn.primitive.name not in _NESTED:
-        return []
-    names = ("jaxpr", "call_jaxpr", "cond_jaxpr", "body_jaxpr")
-    found = [eqn.params[name] for name in names if name in eqn.params]
-    return [_closed(program) for program in [*found, *eqn.params.get("branches", ())]]
-
-
-def _closed(program: Any) -> ClosedJaxpr:
-    return program if isinstance(program, ClosedJaxpr) else ClosedJaxpr(program, ())
-
-
 def _call(eqn, inputs, visitor, place, taps):
     """jit, remat and the functions with custom derivatives."""
     if eqn.params.get("prevent_cse") and eqn.params.get("differentiated"):
         inputs = jax.lax.optimization_barrier(inputs)  # what remat recomputes stays recomputed
-    return walk(nested_programs(eqn)[0], inputs, visitor, place, taps)
+    return walk(nested_programs(eqn)[""], inputs, visitor, place, taps)
 
 
 def _scan(eqn, inputs, visitor, place, taps):
@@ -220,8 +154,9 @@ def _scan(eqn, inputs, visitor, place, taps):
     )
     consts, carry = inputs[:num_consts], inputs[num_consts : num_consts + num_carry]
     xs = inputs[num_consts + num_carry :]
-    keys = None if place.key is None else jax.random.split(place.key, length)
-    below, totals = f"{place.path}.", f"{place.path}.{TOTAL}"
+    # split(key)[i] is fold_in(key, i): iterations draw from a key of their own.
+    keys = None if place.key is None else jax.random.split(place.draw(2**30).key, length)
+    below, totals = place.below(""), place.below(TOTAL)
     inside = {
         path: tap
         for path, tap in taps.items()
@@ -229,10 +164,11 @@ def _scan(eqn, inputs, visitor, place, taps):
     }
 
     how = visitor.totals(eqn, place)
-    sums = accumulated_carries(program.jaxpr, num_consts, num_carry) if how else {}
+    sums = accumulated_carries(eqn, place)
+    override: dict[int, Any] = dict.fromkeys(s.equation for s in sums.values())
     if how == "stacked":
         override = {s.equation: (lambda *terms, own=s.own: terms[1 - own]) for s in sums.values()}
-    else:
+    if how == "wide":
         override = {s.equation: visitor.add for s in sums.values()}
 
     def body(carry, scanned):
@@ -249,8 +185,8 @@ def _scan(eqn, inputs, visitor, place, taps):
         body, list(carry), (xs, keys, inside), length=length, reverse=reverse, unroll=unroll
     )
     after = list(after)
-    for i in sums:
-        here = place.draw(i)._replace(path=f"{totals}{sums[i].equation}")
+    for i in sums if how != "written" else ():
+        here = place.draw(i)._replace(path=f"{totals}{sums[i].equation}", running=True)
         stacked = jax.tree.map(lambda x: x[::-1] if reverse else x, terms.get(i))
         own = dtype_of(eqn.outvars[i])
         after[i], record = visitor.total(own, after[i], stacked, here, taps.get(here.path))
@@ -258,50 +194,23 @@ def _scan(eqn, inputs, visitor, place, taps):
     return [*after, *ys], records
 
 
-class _Sum(NamedTuple):
-    """A carry that only adds up: index of its addition and the position of the carry in it."""
-
-    equation: int
-    own: int
-
-
-def accumulated_carries(body: Jaxpr, num_consts: int, num_carry: int) -> dict[int, _Sum]:
-    """The carries of a scan that are nothing but running sums of a gradient (``add_any``)."""
-    made_by = {eqn.outvars[0]: i for i, eqn in enumerate(body.eqns)}
-    used = [atom for eqn in body.eqns for atom in eqn.invars] + list(body.outvars)
-    found = {}
-    for i in range(num_carry):
-        before, after = body.invars[num_consts + i], body.outvars[i]
-        index = None if isinstance(after, Literal) else made_by.get(after)
-        if index is None or body.eqns[index].primitive.name != "add_any":
-            continue
-        once = sum(atom is before for atom in used) == 1 and sum(a is after for a in used) == 1
-        operands = list(body.eqns[index].invars)
-        if once and any(atom is before for atom in operands):
-            found[i] = _Sum(index, 0 if operands[0] is before else 1)
-    return found
-
-
 def _while(eqn, inputs, visitor, place, taps):
-    params, a, b = eqn.params, eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+    a, b, programs = eqn.params["cond_nconsts"], eqn.params["body_nconsts"], nested_programs(eqn)
     cond_consts, body_consts, start = inputs[:a], inputs[a : a + b], inputs[a + b :]
 
-    def at(name, number):
-        return place.draw(number)._replace(path=f"{place.path}.{name}")
-
     def go_on(count, values):
-        here = at("cond", 2 * count)
-        outs, _ = walk(params["cond_jaxpr"], [*cond_consts, *values], visitor, here)
+        here = place.draw(2 * count).inside("cond")
+        outs, _ = walk(programs["cond"], [*cond_consts, *values], visitor, here)
         return visitor.predicate(outs[0])
 
     def step(count, values):
-        here = at("body", 2 * count + 1)
-        return walk(params["body_jaxpr"], [*body_consts, *values], visitor, here)
+        here = place.draw(2 * count + 1).inside("body")
+        return walk(programs["body"], [*body_consts, *values], visitor, here)
 
     def body(state):
         count, values, records = state
         after, new = step(count, values)
-        if params["cond_jaxpr"].out_avals[0].ndim:  # a batch: loops that ended keep their values
+        if programs["cond"].out_avals[0].ndim:  # a batch: loops that ended keep their values
             choose = functools.partial(_where, go_on(count, values))
             after = jax.tree.map(choose, after, values)
         return count + 1, after, {path: visitor.merge(records[path], new[path]) for path in new}
@@ -313,6 +222,8 @@ def _while(eqn, inputs, visitor, place, taps):
     _, values, records = jax.lax.while_loop(
         lambda state: go_on(*state[:2]).any(), body, (zero, list(start), records)
     )
+    if visitor.records and not place.in_while:
+        records[place.below(RESULT)] = values
     return values, records
 
 
@@ -324,14 +235,10 @@ def _where(active, new, old):
 def _cond(eqn, inputs, visitor, place, taps):
     index, *operands = inputs
 
-    def branch(number, program):
-        def run(values):
-            here = place._replace(path=f"{place.path}.{number}")
-            return walk(program, values, visitor, here, taps)
+    def branch(name, program):
+        return lambda values: walk(program, values, visitor, place.inside(name), taps)
 
-        return run
-
-    branches = [branch(*numbered) for numbered in enumerate(eqn.params["branches"])]
+    branches = [branch(*named) for named in nested_programs(eqn).items()]
     blank: Records = {}
     if visitor.records:
         for run in branches:
@@ -344,25 +251,17 @@ def _cond(eqn, inputs, visitor, place, taps):
 
         return full
 
-    chosen = visitor.predicate(index).astype(np.int32)
-    return jax.lax.switch(chosen, [complete(run) for run in branches], operands)
+    path = place.below(CHOSEN)
+    chosen = taps.get(path, visitor.predicate(index).astype(np.int32))
+    outs, records = jax.lax.switch(chosen, [complete(run) for run in branches], operands)
+    return outs, records | ({path: chosen} if visitor.records and not place.in_while else {})
 
 
 def _zeros(shapes):
     return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
 
-_NESTED: dict[str, Callable[..., tuple[Any, Records]]] = {
-    "jit": _call,
-    "pjit": _call,
-    "closed_call": _call,
-    "core_call": _call,
-    "checkpoint": _call,
-    "remat": _call,
-    "remat2": _call,
-    "custom_jvp_call": _call,
-    "custom_vjp_call": _call,
-    "custom_vjp_call_jaxpr": _call,
+_CONTROL: dict[str, Callable[..., tuple[Any, Records]]] = {
     "scan": _scan,
     "while": _while,
     "cond": _cond,

@@ -15,10 +15,21 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Var
 from jaxtyping import PyTree
 
-from jaxlab.arithmetic._ball_rules import RULES, UndecidedError, arb, decided, flint, lift
+from jaxlab.arithmetic._ball_rules import (
+    RULES,
+    UndecidedError,
+    arb,
+    decided,
+    flint,
+    is_key,
+    lift,
+)
+from jaxlab.arithmetic._binding import MOVES, bind, is_float
+from jaxlab.arithmetic._places import nested_programs
 from jaxlab.arithmetic._source import location
 from jaxlab.arithmetic.reference import widen_tree
 
+_DOUBLE = np.dtype(np.float64)
 _GUARD_BITS = 1024  # differences of balls and floats are formed with this many bits
 
 
@@ -40,27 +51,25 @@ class Enclosure(NamedTuple):
     balls: np.ndarray
 
 
-def enclose(fn: Callable[..., Any], *args: Any, bits: int = 128) -> PyTree:
-    """Enclose the exact value of ``fn(*args)``.
+def enclose(fn: Callable[..., Any], bits: int = 128) -> Callable[..., PyTree]:
+    """A function that encloses the exact value of ``fn``.
 
     The arguments are the exact binary numbers that they hold; ``fn`` is traced with them in float64
-    (so that its Python constants are float64 numbers), and conversions between floating dtypes
-    inside it change nothing. Loops are run, not bounded. Where a comparison cannot be decided
-    because a ball straddles it, a selection returns a ball around both cases.
+    (so that its Python constants are float64 numbers), and conversions to a floating dtype inside
+    it change nothing. Loops are run, not bounded. Where a comparison cannot be decided because a
+    ball straddles it, a selection returns a ball around both cases.
 
     Parameters
     ----------
     fn
         A JAX function of pytrees, ``jax.grad(loss)`` for example.
-    args
-        Its arguments.
     bits
         Working precision of the midpoints.
 
     Returns
     -------
-    The pytree of ``fn``'s result, with an :class:`Enclosure` for every floating array and a NumPy
-    array for every other.
+    A function of the same arguments. It returns the pytree of ``fn``'s result, with an
+    :class:`Enclosure` for every floating array and a NumPy array for every other (keys stay).
 
     Raises
     ------
@@ -75,19 +84,27 @@ def enclose(fn: Callable[..., Any], *args: Any, bits: int = 128) -> PyTree:
     Examples
     --------
     >>> from fractions import Fraction
-    >>> square = enclose(lambda x: x * x, np.float64(0.1))
+    >>> square = enclose(lambda x: x * x)(np.float64(0.1))
     >>> exact = Fraction(0.1) ** 2
     >>> abs(exact - Fraction(float(square.midpoint))) <= Fraction(float(square.radius))
     True
     >>> 0 < square.radius < 1e-18
     np.True_
     """
-    with jax.enable_x64(True), flint().ctx.workprec(bits):
-        args = widen_tree(jax.tree.map(np.asarray, args))
-        program, shape = jax.make_jaxpr(fn, return_shape=True)(*args)
-        outputs = _evaluate(program, [lift(leaf) for leaf in jax.tree.leaves(args)])
-        results = [_enclosure(x) if _is_balls(x) else np.asarray(x) for x in outputs]
-    return jax.tree.unflatten(jax.tree.structure(shape), results)
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> PyTree:
+        with jax.enable_x64(True), flint().ctx.workprec(bits):
+            args, kwargs = widen_tree(jax.tree.map(_as_array, (args, kwargs)))
+            program, shape = jax.make_jaxpr(fn, return_shape=True)(*args, **kwargs)
+            outputs = _evaluate(program, [lift(leaf) for leaf in jax.tree.leaves((args, kwargs))])
+            results = [
+                _enclosure(x) if is_float(aval.dtype) else x
+                for x, aval in zip(outputs, program.out_avals, strict=True)
+            ]
+        return jax.tree.unflatten(jax.tree.structure(shape), results)
+
+    return run
 
 
 def error_bound(enclosure: Enclosure, value: Any, low: Any = None) -> np.ndarray:
@@ -107,7 +124,7 @@ def error_bound(enclosure: Enclosure, value: Any, low: Any = None) -> np.ndarray
 
     Examples
     --------
-    >>> third = enclose(lambda x: x / 3, np.float64(1))
+    >>> third = enclose(lambda x: x / 3)(np.float64(1))
     >>> float(error_bound(third, np.float64(1 / 3)))
     1.8503...e-17
     """
@@ -116,8 +133,8 @@ def error_bound(enclosure: Enclosure, value: Any, low: Any = None) -> np.ndarray
         return _radius(enclosure.balls - functools.reduce(np.add, parts))
 
 
-def _is_balls(x: Any) -> bool:
-    return x.dtype == object and (x.size == 0 or isinstance(x.flat[0], arb()))
+def _as_array(leaf: Any) -> Any:
+    return leaf if is_key(leaf) else np.asarray(leaf)
 
 
 def _enclosure(balls: np.ndarray) -> Enclosure:
@@ -149,38 +166,30 @@ def _evaluate(program: ClosedJaxpr, values: Sequence[Any]) -> list[Any]:
 
 
 def _apply(eqn: JaxprEqn, values: list[Any]) -> list[Any]:
-    name = eqn.primitive.name
+    name, programs = eqn.primitive.name, list(nested_programs(eqn).values())
     try:
-        if name in _NESTED:
-            return _NESTED[name](values, eqn.params)
-        if not any(x.dtype == object for x in values):  # nothing but integers, booleans and keys
-            return [lift(x) for x in _as_it_is(eqn, values)]
-        if name in _MOVES:
+        if programs:
+            return _LOOPS.get(name, _call)(values, eqn.params, programs)
+        if name in _BARRIERS:
+            return values
+        exact = not any(x.dtype == object for x in values)  # integers, booleans and keys
+        converts = name == "convert_element_type" and is_float(eqn.params["new_dtype"])
+        if exact and not converts:
+            return [lift(x) for x in bind(eqn, values, _DOUBLE)]
+        if name in RULES:
+            return [RULES[name](*values, **eqn.params)]
+        if name in MOVES:
             return _move(eqn, values)
-        if name not in RULES:
-            raise NotImplementedError(f"enclose: no rule for primitive {name!r} at {location(eqn)}")
-        return [RULES[name](*values, **eqn.params)]
     except UndecidedError as error:
         raise UndecidedError(f"{error} (primitive {name!r} at {location(eqn)})") from None
+    raise NotImplementedError(f"enclose: no rule for primitive {name!r} at {location(eqn)}")
 
 
-def _as_it_is(eqn, values, **changes):
-    params = eqn.primitive.get_bind_params(eqn.params | changes)
-    outputs = eqn.primitive.bind(*values, **params)
-    return outputs if eqn.primitive.multiple_results else [outputs]
-
-
-# Primitives that only move entries: moved are the entries' positions, as integers.
-_MOVES = frozenset(
-    (
-        *("broadcast_in_dim", "concatenate", "copy", "copy_p", "dynamic_slice", "expand_dims"),
-        *("dynamic_update_slice", "gather", "pad", "reshape", "rev", "slice", "split"),
-        *("squeeze", "stop_gradient", "transpose"),
-    )
-)
+_BARRIERS = ("optimization_barrier", "device_put")  # each result is one of the inputs
 
 
 def _move(eqn, values):
+    """Move the positions of the entries, as integers."""
     entries, moved = [], []
     for value in values:
         is_data = value.dtype == object
@@ -188,48 +197,46 @@ def _move(eqn, values):
         moved.append(positions if is_data else value)
         entries += list(value.flat) if is_data else []
     entries.append(arb().nan())  # at position -1: what a gather finds out of range
-    outside = {"fill_value": -1} if "fill_value" in eqn.params else {}
+    params = eqn.params | ({"fill_value": -1} if "fill_value" in eqn.params else {})
     pool = np.array(entries, dtype=object)
-    return [pool[np.asarray(positions)] for positions in _as_it_is(eqn, moved, **outside)]
+    places = bind(eqn.replace(params=params), moved, None)
+    return [np.asarray(pool[np.asarray(at)], dtype=object) for at in places]
 
 
-def _call(values, params):
-    program = params.get("jaxpr", params.get("call_jaxpr"))
-    closed = program if isinstance(program, ClosedJaxpr) else ClosedJaxpr(program, ())
-    return _evaluate(closed, values)
+def _call(values, params, programs):
+    return _evaluate(programs[0], values)
 
 
-def _scan(values, params):
+def _scan(values, params, programs):
     num_consts, num_carry, length = (params[n] for n in ("num_consts", "num_carry", "length"))
     consts, carry = values[:num_consts], values[num_consts : num_consts + num_carry]
     xs, ys = values[num_consts + num_carry :], []
     for i in reversed(range(length)) if params["reverse"] else range(length):
-        outs = _evaluate(params["jaxpr"], [*consts, *carry, *[np.asarray(x[i]) for x in xs]])
+        outs = _evaluate(programs[0], [*consts, *carry, *[lift(x[i]) for x in xs]])
         carry = outs[:num_carry]
         ys.append(outs[num_carry:])
     ordered = ys[::-1] if params["reverse"] else ys
-    return [*carry, *[np.stack(y) for y in zip(*ordered, strict=True)]]
+    avals = programs[0].out_avals[num_carry:]
+    return [*carry, *[_stack([y[n] for y in ordered], aval) for n, aval in enumerate(avals)]]
 
 
-def _while(values, params):
+def _stack(entries, aval):
+    if not entries:
+        return lift(jnp.zeros((0, *aval.shape), aval.dtype))
+    return jnp.stack(entries) if is_key(entries[0]) else np.stack(entries)
+
+
+def _while(values, params, programs):
     a, b = params["cond_nconsts"], params["body_nconsts"]
     cond_consts, body_consts, state = values[:a], values[a : a + b], values[a + b :]
-    while decided(_evaluate(params["cond_jaxpr"], [*cond_consts, *state])[0]):
-        state = _evaluate(params["body_jaxpr"], [*body_consts, *state])
+    while decided(_evaluate(programs[0], [*cond_consts, *state])[0]):
+        state = _evaluate(programs[1], [*body_consts, *state])
     return state
 
 
-def _cond(values, params):
+def _cond(values, params, programs):
     index, *operands = values
-    branches = params["branches"]
-    chosen = min(max(int(decided(index)), 0), len(branches) - 1)
-    return _evaluate(branches[chosen], operands)
+    return _evaluate(programs[min(max(int(decided(index)), 0), len(programs) - 1)], operands)
 
 
-_NESTED: dict[str, Callable[..., list[Any]]] = {
-    **dict.fromkeys(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint"), _call),
-    **dict.fromkeys(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"), _call),
-    "scan": _scan,
-    "while": _while,
-    "cond": _cond,
-}
+_LOOPS: dict[str, Callable[..., list[Any]]] = {"scan": _scan, "while": _while, "cond": _cond}

@@ -2,12 +2,13 @@
 
 A bound here is a factor ``f`` with ``|computed - exact| <= f * sum_k |t_k|``, where the terms
 ``t_k`` are inputs (sums) or products ``x_k y_k`` (dots, so that the sum is ``|x|^T |y|``). It
-holds without overflow and underflow, and is rounded outward.
+holds without overflow and underflow, and is rounded outward. :func:`accumulation_bound` is the one
+for jaxlab's accumulators; the ``gamma`` functions are those of the literature, to compare it with.
 """
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from jaxlab.arithmetic.accumulators import Accumulator, as_accumulator
 from jaxlab.arithmetic.carriers import working_dtype
@@ -46,12 +47,19 @@ def gamma(n: int, u: float) -> float:
 def gamma_blocked(n: int, block: int, u: float) -> float:
     """Classical blocked summation, ``gamma(block + ceil(n / block) - 1, u)`` (dots of n terms).
 
+    Raises
+    ------
+    ValueError
+        If ``block`` is below 1, and as :func:`gamma`.
+
     Examples
     --------
     >>> gamma_blocked(512, 16, 2.0**-24) < gamma(512, 2.0**-24) / 10
     True
     """
     _check(n, u)
+    if block < 1:
+        raise ValueError(f"block: got {block}, expected a positive number of terms")
     block = min(block, n)
     return gamma(block + -(-n // block) - 1, u) if n else 0.0
 
@@ -184,6 +192,8 @@ def accumulation_bound(
     """
     accumulator, fmt = as_accumulator(accumulator), as_format(fmt)
     _check(n, fmt.unit_roundoff)
+    if rounding not in get_args(Rounding):
+        raise ValueError(f"rounding: got {rounding!r}, expected one of {get_args(Rounding)}")
     if n == 0:
         return 0.0
     partial = accumulator.format or fmt

@@ -1,10 +1,10 @@
 """Carriers: the dtype a computation is done in, so that one rounding stays one rounding.
 
-A sum of two numbers of ``p`` bits is emulated by adding them in a *carrier* of ``P`` bits and
+An operation on numbers of ``p`` bits is emulated by doing it in a *carrier* of ``P`` bits and
 rounding the result. That rounds twice, and the first rounding is harmless to the second one in two
-cases: to nearest, if ``P >= 2p + 2`` (Figueroa 1995, doi:10.1145/221332.221334); in every mode and
-for all addends that the carrier holds, if the first rounding is to odd and ``P >= p + 2`` (Boldo
-and Melquiond 2008, doi:10.1109/TC.2007.70819).
+cases: to nearest, for ``+ - * / sqrt``, if ``P >= 2p + 2`` (Figueroa 1995,
+doi:10.1145/221332.221334); in every mode, for sums of all addends that the carrier holds, if the
+first rounding is to odd and ``P >= p + 2`` (Boldo and Melquiond 2008, doi:10.1109/TC.2007.70819).
 """
 
 from typing import Any
@@ -16,14 +16,71 @@ from jaxtyping import Array, Float
 
 from jaxlab.arithmetic.formats import Format, as_format, float32, float64
 
+_WIDE = (float32, float64)
 _UINT = {"float32": np.uint32, "float64": np.uint64}
+
+
+def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
+    """The dtype in which arithmetic of ``fmt`` is emulated, after a check that it is sound.
+
+    An operation ``+ - * / sqrt`` on two numbers of precision ``p``, correctly rounded to the
+    carrier's precision ``P`` and then to ``p``, equals the operation rounded once if
+    ``P >= 2p + 2``.
+
+    Parameters
+    ----------
+    fmt
+        The format to emulate.
+    carrier
+        ``"float32"``, ``"float64"``, or None for the narrowest that is sound and in which products
+        and quotients of numbers of the format are *normal* numbers: XLA's CPU backend flushes
+        subnormals of the carrier to zero, and an overflow of the carrier would become infinity in
+        every rounding mode. ``carrier="float32"`` for bfloat16, whose exponents are float32's, is
+        sound but for those two; it is faster, and must be asked for.
+
+    Raises
+    ------
+    ValueError
+        If no carrier is sound, if the one asked for is not, or if the format has no sign or zero.
+
+    Examples
+    --------
+    >>> from jaxlab.arithmetic import bfloat16, float16
+    >>> carrier_for(float16), carrier_for(bfloat16), carrier_for(bfloat16, "float32")
+    (dtype('float32'), dtype('float64'), dtype('float32'))
+    """
+    if not (fmt.signed and fmt.zero):
+        raise ValueError(f"fmt: got {fmt.name}, a format of scales; expected one with sign and 0")
+    if carrier is None:
+        for wide in _WIDE:
+            if _innocuous(fmt, wide) and _roomy(fmt, wide):
+                return _dtype(wide)
+        raise ValueError(
+            f"fmt: got {fmt.name} with p = {fmt.precision}, but no carrier has the precision "
+            f"P >= 2p + 2 = {2 * fmt.precision + 2} and the range that make emulation exact; "
+            "expected p <= 25 and at most 9 exponent bits (float64 can only be run natively)"
+        )
+    wide = as_format(carrier)
+    if wide not in _WIDE:
+        raise ValueError(f"carrier: got {wide.name}, expected float32 or float64")
+    if not _innocuous(fmt, wide):
+        raise ValueError(
+            f"carrier: got {wide.name} with P = {wide.precision} for {fmt.name} with "
+            f"p = {fmt.precision}; double rounding is innocuous for + - * / sqrt only if "
+            f"P >= 2p + 2 = {2 * fmt.precision + 2} and the carrier holds the format"
+        )
+    return _dtype(wide)
 
 
 def working_dtype(dtype: Any, *formats: Format) -> np.dtype | None:
     """The narrowest of float32 and float64 in which sums and products of the formats are sound.
 
     It holds ``dtype`` and every number of the formats, and has at least ``2p + 2`` bits for each of
-    their precisions ``p``: products are exact, and so is the rounding of sums.
+    their precisions ``p``: products are exact, and so is the rounding of sums, as long as they are
+    normal numbers of it. In float32 those of e5m2, float16 and narrower formats are. Products of
+    bfloat16, which has float32's exponents, may overflow there or underflow: in a sum with a
+    comparable term of the other sign, or in a directed mode, that shows. With float64 operands it
+    does not happen.
 
     Parameters
     ----------
@@ -43,10 +100,9 @@ def working_dtype(dtype: Any, *formats: Format) -> np.dtype | None:
     (dtype('float32'), dtype('float64'))
     """
     source = as_format(dtype)
-    for carrier in (float32, float64):
-        holds = all(carrier.holds(fmt) for fmt in (source, *formats))
-        if holds and all(2 * fmt.precision + 2 <= carrier.precision for fmt in formats):
-            return carrier.dtype
+    for wide in _WIDE:
+        if wide.holds(source) and all(_innocuous(fmt, wide) for fmt in formats):
+            return _dtype(wide)
     return None
 
 
@@ -85,3 +141,19 @@ def odd_sum(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Float[Array
         # Truncate, then set the last bit. An overflow becomes the largest number, which is odd.
         truncated = bits - (beyond & inexact)
         return jax.lax.bitcast_convert_type(truncated | inexact, total.dtype)
+
+
+def _dtype(fmt: Format) -> np.dtype:
+    assert fmt.dtype is not None
+    return fmt.dtype
+
+
+def _innocuous(fmt: Format, wide: Format) -> bool:
+    return wide.precision >= 2 * fmt.precision + 2 and wide.holds(fmt)
+
+
+def _roomy(fmt: Format, wide: Format) -> bool:
+    """Whether products and quotients of the format's numbers are normal numbers of the carrier."""
+    lowest, above = fmt.quantum_exponent, fmt.emax + 1
+    smallest, largest = min(2 * lowest, lowest - above), max(2 * above, above - lowest)
+    return smallest >= wide.emin and largest <= wide.emax + 1

@@ -193,10 +193,8 @@ def gradient_condition(
         A scalar function of the parameters alone.
     params
         Pytree of floating arrays of one dtype.
-    key
-        For the starting vector.
-    steps
-        Lanczos steps; as many vectors of the size of ``params`` are kept.
+    key, steps
+        As in :func:`normwise_condition`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which wide dtype may carry the values of a narrower format, and how values get in and out."""
+"""How values get into a carrier dtype and out of it, without a rounding too many."""
 
 from typing import Any
 
@@ -7,78 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxlab.arithmetic.formats import Format, as_format, float32, float64
 from jaxlab.arithmetic.rounding import round_to
-
-_WIDE = (float32, float64)
-
-
-def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
-    """The dtype in which arithmetic of ``fmt`` is emulated, after a check that it is sound.
-
-    An operation ``+ - * / sqrt`` on two numbers of precision ``p``, correctly rounded to the
-    carrier's precision ``P`` and then to ``p``, equals the operation rounded once if
-    ``P >= 2p + 2`` (Figueroa 1995, doi:10.1145/221332.221334).
-
-    Parameters
-    ----------
-    fmt
-        The format to emulate.
-    carrier
-        ``"float32"``, ``"float64"``, or None for the narrowest that is sound and in which products
-        and quotients of numbers of the format are *normal* numbers: XLA's CPU backend flushes
-        subnormals of the carrier to zero, and an overflow of the carrier would become infinity in
-        every rounding mode. ``carrier="float32"`` for bfloat16, whose exponents are float32's, is
-        sound but for those two; it is faster, and must be asked for.
-
-    Raises
-    ------
-    ValueError
-        If no carrier is sound, if the one asked for is not, or if the format has no sign or zero.
-
-    Examples
-    --------
-    >>> from jaxlab.arithmetic import bfloat16, float16
-    >>> carrier_for(float16), carrier_for(bfloat16), carrier_for(bfloat16, "float32")
-    (dtype('float32'), dtype('float64'), dtype('float32'))
-    """
-    if not (fmt.signed and fmt.zero):
-        raise ValueError(f"fmt: got {fmt.name}, a format of scales; expected one with sign and 0")
-    if carrier is None:
-        for wide in _WIDE:
-            if _innocuous(fmt, wide) and _roomy(fmt, wide):
-                return _dtype(wide)
-        raise ValueError(
-            f"fmt: got {fmt.name} with p = {fmt.precision}, but no carrier has the precision "
-            f"P >= 2p + 2 = {2 * fmt.precision + 2} and the range that make emulation exact; "
-            "expected p <= 25 and at most 9 exponent bits (float64 can only be run natively)"
-        )
-    wide = as_format(carrier)
-    if wide not in _WIDE:
-        raise ValueError(f"carrier: got {wide.name}, expected float32 or float64")
-    if not _innocuous(fmt, wide):
-        raise ValueError(
-            f"carrier: got {wide.name} with P = {wide.precision} for {fmt.name} with "
-            f"p = {fmt.precision}; double rounding is innocuous for + - * / sqrt only if "
-            f"P >= 2p + 2 = {2 * fmt.precision + 2} and the carrier holds the format"
-        )
-    return _dtype(wide)
-
-
-def _dtype(fmt: Format) -> np.dtype:
-    assert fmt.dtype is not None
-    return fmt.dtype
-
-
-def _innocuous(fmt: Format, wide: Format) -> bool:
-    return wide.precision >= 2 * fmt.precision + 2 and wide.holds(fmt)
-
-
-def _roomy(fmt: Format, wide: Format) -> bool:
-    """Whether products and quotients of the format's numbers are normal numbers of the carrier."""
-    lowest, above = fmt.quantum_exponent, fmt.emax + 1
-    smallest, largest = min(2 * lowest, lowest - above), max(2 * above, above - lowest)
-    return smallest >= wide.emin and largest <= wide.emax + 1
 
 
 def enter(x: Float[Array, "*shape"], carrier: Any) -> Float[Array, "*shape"]:

@@ -29,7 +29,8 @@ Rounding = Literal[
 ]
 """Rounding modes. ``up`` and ``down`` are towards +infinity and -infinity."""
 
-_RANDOM = ("stochastic", "stochastic_equal")
+STOCHASTIC: tuple[Rounding, ...] = ("stochastic", "stochastic_equal")
+"""The modes that draw random bits and need a key."""
 
 
 def round_to(
@@ -120,10 +121,10 @@ def round_to(
 def _check_rounding(rounding: str, key: Any, random_bits: int | None) -> None:
     if rounding not in get_args(Rounding):
         raise ValueError(f"rounding: got {rounding!r}, expected one of {get_args(Rounding)}")
-    if (key is not None) != (rounding in _RANDOM):
+    if (key is not None) != (rounding in STOCHASTIC):
         raise ValueError(
             f"key: got {'a key' if key is not None else 'None'} with rounding {rounding!r}; "
-            f"a key is needed by {_RANDOM} and by them only"
+            f"a key is needed by {STOCHASTIC} and by them only"
         )
     if random_bits is not None and not (rounding == "stochastic" and 1 <= random_bits <= 32):
         raise ValueError(

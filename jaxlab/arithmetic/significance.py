@@ -8,10 +8,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from jaxlab.arithmetic._rounded import rounded
+from jaxlab.arithmetic.reference import widen_tree
 
 
 class Significance(NamedTuple):
     """Statistics of a result over random roundings; every field has the structure of the result.
+
+    All of it is float64, with x64 on or off, as sums of squares leave the range of narrower dtypes;
+    while x64 is off, do further arithmetic on it in NumPy.
 
     Attributes
     ----------
@@ -19,7 +23,7 @@ class Significance(NamedTuple):
         Sample mean and standard deviation.
     bits
         ``-log2(deviation / |mean|)``: significant bits, entry by entry. ``inf`` where all samples
-        agree, negative where the scatter exceeds the mean.
+        agree, negative where the scatter exceeds the mean, NaN where a sample is not finite.
     """
 
     mean: PyTree
@@ -66,7 +70,8 @@ def significant_bits(
     >>> import jax, jax.numpy as jnp
     >>> cancel = lambda x: jnp.array([x * 1.1, (1 + x * 1e-3) - 1])
     >>> found = significant_bits(cancel, "fp16", jax.random.key(0))(jnp.float32(1.3))
-    >>> bool(found.bits[0] > 10), bool(found.bits[1] < 4)
+    >>> good, bad = map(float, found.bits)
+    >>> good > 10, bad < 4
     (True, True)
     """
     if samples < 2:
@@ -77,14 +82,21 @@ def significant_bits(
             return rounded(fn, fmt, rounding="stochastic", key=key, **options)(*args, **kwargs)
 
         draws = jax.vmap(run)(jax.random.split(key, samples))
-        mean = jax.tree.map(lambda x: jnp.mean(x, 0), draws)
-        deviation = jax.tree.map(lambda x: jnp.std(x, 0, ddof=1), draws)
-        bits = jax.tree.map(_bits, deviation, mean)
-        return Significance(mean, deviation, bits)
+        with jax.enable_x64(True):
+            statistics = [_statistics(leaf) for leaf in jax.tree.leaves(widen_tree(draws))]
+        fields = zip(*statistics, strict=True)
+        return Significance(*map(jax.tree.structure(draws).unflatten, fields))
 
     return estimate
 
 
-def _bits(deviation, mean):
-    same = deviation == 0
-    return jnp.where(same, jnp.inf, jnp.log2(jnp.abs(mean)) - jnp.log2(deviation))
+def _statistics(draws):
+    draws = draws.astype(jnp.float64)  # results that are not floating, too
+    mean, deviation = jnp.mean(draws, 0), jnp.std(draws, 0, ddof=1)
+    bits = jnp.log2(jnp.abs(mean)) - jnp.log2(deviation)
+    same = jnp.all(draws == draws[:1], 0) & jnp.isfinite(draws[0])
+    return (
+        jnp.where(same, draws[0], mean),
+        jnp.where(same, 0.0, deviation),
+        jnp.where(same, jnp.inf, bits),
+    )

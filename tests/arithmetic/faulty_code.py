@@ -123,6 +123,14 @@ def scanned_network(weights, centres, x, y):
     return jnp.mean((x - y) ** 2)
 
 
+# Underflow in a function of the library
+
+
+def gated_sum(x):
+    activation = jax.nn.silu(x)
+    return 1e4 * jnp.sum(activation)
+
+
 # Absorption
 
 
@@ -320,6 +328,14 @@ def faults():
             "fp16",
             "underflow",
             "gate = jnp.exp(-distance)",
+        ),
+        Fault(
+            "underflow inside jax.nn.silu",
+            gated_sum,
+            (jnp.array([-14.0, -13.0, -12.5]),),
+            "fp16",
+            "underflow",
+            "activation = jax.nn.silu(x)",
         ),
         Fault(
             "small residual branches",

@@ -119,6 +119,32 @@ def test_sums_are_the_accumulate_part_and_only_them():
     assert sum(found.alone[part] for part in PARTS if part != "accumulate") == 0
 
 
+@pytest.mark.parametrize("order", ["exact", "sequential", "pairwise"])
+def test_the_gradient_that_a_scan_adds_up_is_of_the_accumulate_part(order):
+    def power(w):
+        return jnp.sum(jax.lax.fori_loop(0, 20, lambda i, h: h * w, jnp.ones(4)))
+
+    w = normal(3, 4, scale=0.01, shift=1.0)
+    found = ablation(jax.grad(power), FINE, accumulate=order)(w)
+    assert found.remainder < 1e-4
+    assert found.made["update"] == found.alone["update"] == 0
+    low = rounded(jax.grad(power), FINE, accumulate=order, parts=["accumulate"], carrier="float64")
+    high = rounded(jax.grad(power), FINE, parts=(), carrier="float64")
+    low, high = (np.float64(jax.jit(fn)(w)) for fn in (low, high))
+    error = np.linalg.norm(low - high) / np.linalg.norm(high)
+    assert 2.0**-22 < found.alone["accumulate"] == pytest.approx(error, rel=0.3)  # in float32
+    assert found.made["accumulate"] != 0
+
+
+def test_array_constants_are_storage_in_both_measures():
+    table = np.linspace(0.1, 2.0, 6, dtype=np.float32)
+    found = ablation(lambda x: x * table, "fp16")(jnp.ones(6))
+    assert found.total > 2.0**-14
+    assert found.made["storage"] == pytest.approx(found.total)
+    assert found.alone["storage"] == pytest.approx(found.total)
+    assert found.made["forward"] == 0  # products of a rounded constant with 1
+
+
 def test_an_exact_computation_has_no_error_to_divide_by():
     found = ablation(lambda x: x * 2.0, "fp16")(jnp.array([1.0, 2.0]))
     assert (found.total, found.remainder) == (0, 0)

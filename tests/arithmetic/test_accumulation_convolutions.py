@@ -33,7 +33,7 @@ CASES = {
     ),
     "cropped": (
         *((1, 2, 9, 8), (3, 2, 2, 2)),
-        *((1, 2), [(-2, -1), (1, -3)], (1, 2), (1, 2), None, 1, 1),
+        *((1, 2), [(-2, -1), (2, -3)], (1, 2), (1, 2), None, 1, 1),
     ),
     "feature groups": ((2, 6, 5, 5), (9, 2, 3, 3), *PLAIN[:5], 3, 1),
     "depthwise": ((2, 4, 5, 5), (8, 1, 2, 2), *PLAIN[:5], 4, 1),
@@ -67,7 +67,7 @@ def test_every_geometry_sums_the_right_terms(case, order):
     expected = jax.lax.conv_general_dilated(x, y, **geometry)
     got = conv_general_dilated(x, y, **geometry, accumulator=order, fmt="float16")
     assert got.dtype == x.dtype
-    assert np.abs(np.asarray(expected)).max(initial=1) > 0
+    assert expected.size == 0 or np.count_nonzero(expected) > expected.size / 2
     assert np.array_equal(got, expected)
 
 

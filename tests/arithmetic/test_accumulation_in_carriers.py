@@ -9,6 +9,7 @@ import pytest
 
 from jaxlab.arithmetic import Format, bfloat16, float16, float32, float64, round_to
 from jaxlab.arithmetic.carriers import odd_sum, working_dtype
+from jaxlab.arithmetic.contractions import dot_general
 from tests.arithmetic import oracle
 
 
@@ -69,3 +70,15 @@ def test_sums_are_done_in_the_narrowest_sound_dtype():
     assert working_dtype("float32", Format("p12", 12, -14, 15)) == np.float64
     assert working_dtype("float32", Format("wide range", 8, -200, 200)) == np.float64
     assert working_dtype("float64", float64) is None
+
+
+@pytest.mark.parametrize("order", ["sequential", "pairwise"])
+def test_products_beyond_a_float32_carrier_need_a_float64_one(order):
+    """bfloat16 has float32's exponents: the product 2**128 is infinite there, the sum is not."""
+    x, y = np.array([2.0**127, 2.0**64]), np.array([-1.0, 2.0**64])
+    found = []
+    for dtype in (np.float32, np.float64):
+        with jax.enable_x64(True):
+            operands = jnp.asarray(x.astype(dtype)), jnp.asarray(y.astype(dtype))
+        found.append(float(dot_general(*operands, (((0,), (0,)), ((), ())), order, "bfloat16")))
+    assert found == [np.inf, 2.0**127]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic.audit import audit
+from jaxlab.arithmetic import audit
 
 HALF = jnp.bfloat16
 
@@ -27,7 +27,12 @@ def test_a_float64_scalar_is_found_with_its_file_and_line(x64):
     arguments = jnp.ones((3, 2), HALF), jnp.ones((4, 3), HALF)
     with jax.numpy_dtype_promotion("standard"):
         report = audit(jax.grad(loss_with_a_leak))(*arguments)
-    (leak,) = report.wider_than("bfloat16")
+    leak, cotangent = report.wider_than("bfloat16")
+    assert (cotangent.primitive, cotangent.inputs, cotangent.backward) == (
+        "broadcast_in_dim",  # of the number 1.0
+        (),
+        True,
+    )
     assert (leak.inputs, leak.output, leak.backward) == (("bfloat16",), "float64", False)
     assert leak.where.file == __file__
     assert leak.where.line == line_of(loss_with_a_leak, "# the leak")
@@ -65,7 +70,8 @@ NESTED = {
 @pytest.mark.parametrize("fn", NESTED.values(), ids=NESTED)
 def test_nested_programs_are_searched(fn):
     report = audit(fn)(jnp.ones(2, HALF))
-    assert [f.change for f in report.wider_than("bfloat16")] == ["wider"]
+    made_from_nothing = fn is NESTED["cond"]  # the zeros
+    assert [f.change for f in report.wider_than("bfloat16")] == ["wider"] * (1 + made_from_nothing)
     assert all(f.where.file == __file__ for f in report.findings)
     with pytest.raises(TypeError, match="expected at most bfloat16"):
         report.require("bfloat16")
@@ -85,6 +91,52 @@ def test_wide_arguments_and_constants_are_named():
     with pytest.raises(TypeError, match="argument of dtype float32\n  constant of dtype float32"):
         report.require("bfloat16")
     assert report.require("float32") is report
+
+
+LEAKS = {
+    "a wide array of numbers of the program": lambda x: (
+        x + jnp.full(2, 0.1, "float32").astype(HALF)
+    ),
+    "a selection of numbers of the program": lambda x: (
+        x + jax.lax.select_n(True, np.float32(1), np.float32(2)).astype(HALF)
+    ),
+    "a number of the program as a result": lambda x: (x, np.float32(1)),
+    "an integer": lambda x: jnp.int32(3).astype(jnp.float32),
+}
+
+
+@pytest.mark.parametrize("fn", LEAKS.values(), ids=LEAKS)
+def test_wide_values_without_wide_inputs_do_not_pass(fn):
+    report = audit(fn)(jnp.ones(2, HALF))
+    with pytest.raises(TypeError, match="of dtype float32"):
+        report.require("bfloat16")
+    assert report.require("float32") is report
+
+
+def test_without_floating_arguments_every_dtype_is_wider():
+    report = audit(lambda n: n.astype(jnp.float32) * 2)(jnp.arange(2))
+    assert [(f.change, f.inputs, f.output) for f in report.findings] == [("wider", (), "float32")]
+    with pytest.raises(TypeError, match="result of dtype float32\n  2 values of dtype float32"):
+        report.require("bfloat16")
+
+
+def test_numbers_of_the_program_and_constants_made_from_nothing_narrow_nothing():
+    def fn(wide, narrow):
+        return wide * 2.0, narrow * 2 + jnp.full(2, 0.5, HALF) + jnp.arange(2, dtype=HALF)
+
+    assert audit(fn)(jnp.ones(2), jnp.ones(2, HALF)).findings == ()
+
+
+def test_what_a_checkpoint_computes_again_belongs_to_the_forward_pass():
+    def loss(x):
+        return jnp.sum(jax.checkpoint(lambda x: jnp.sin(x.astype(jnp.float32)) ** 2)(x))
+
+    report = audit(jax.grad(loss))(jnp.ones(2, HALF))
+    casts = [
+        (f.change, f.backward) for f in report.findings if f.primitive == "convert_element_type"
+    ]
+    assert ("wider", True) not in casts
+    assert ("narrower", True) in casts
 
 
 def test_formats_that_do_not_hold_each_other_are_wider_both_ways():

@@ -26,7 +26,7 @@ def test_each_step_of_the_ladder_is_as_close_as_it_should_be(activation, widths)
     arguments = (params, x, jnp.sin(x[:, :1]))
 
     gradient = jax.grad(loss)
-    balls = enclose(gradient, *arguments)
+    balls = enclose(gradient)(*arguments)
     pairs = in_double_double(gradient)(*arguments)
     doubles = in_float64(jax.jit(gradient))(*arguments)
     leaves = [
@@ -44,7 +44,7 @@ def test_each_step_of_the_ladder_is_as_close_as_it_should_be(activation, widths)
 
 
 def test_a_wrong_gradient_is_outside_its_enclosure():
-    ball = enclose(jax.grad(lambda x: jnp.tanh(x) ** 2), np.float64(0.3))
+    ball = enclose(jax.grad(lambda x: jnp.tanh(x) ** 2))(np.float64(0.3))
     wrong = np.nextafter(ball.midpoint, 1)
     assert float(error_bound(ball, wrong)) > 2.0**-55
     assert not ball.balls.item().contains(type(ball.balls.item())(float(wrong)))

@@ -1,5 +1,6 @@
 """Bounds are bounds: rounded outward, and counting every rounding on the longest way."""
 
+import inspect
 import math
 from fractions import Fraction
 
@@ -89,12 +90,17 @@ def test_the_probabilistic_bound_is_the_smaller_one_for_long_sums():
         assert bounds.gamma_probabilistic(n, 2.0**-24, 6.0) < bounds.gamma(n, 2.0**-24)
 
 
+unchecked = inspect.unwrap(bounds.accumulation_bound)  # the type checker would speak first
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: bounds.gamma(-1, U), "n: got -1, expected a number of terms"),
         (lambda: bounds.gamma(1, 0.0), "u: got 0.0, expected a unit roundoff between 0 and 1"),
         (lambda: bounds.gamma_probabilistic(1, U, 0.0), "confidence: got 0.0, expected a positive"),
+        (lambda: bounds.gamma_blocked(4, 0, U), "block: got 0, expected a positive number"),
+        (lambda: unchecked("exact", 4, "bf16", "odd"), "rounding: got 'odd', expected one of"),
         (lambda: bounds.accumulation_bound("sorted", 4, "bf16"), "accumulator: got 'sorted'"),
     ],
 )

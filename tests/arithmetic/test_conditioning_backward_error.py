@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import jaxlab as jl
 from jaxlab.arithmetic.conditioning import linearised_backward_error
@@ -80,8 +81,23 @@ def test_the_backward_error_of_a_float32_mlp_gradient_is_reported_with_its_resid
     def measure(params, rounded, data):
         return linearised_backward_error(lambda p: loss(p, *data), params, rounded)
 
+    @in_float64
+    @jax.jit
+    def dense(params, rounded, data):
+        flat, unravel = ravel_pytree(params)
+        gradient = jax.grad(lambda vector: loss(unravel(vector), *data))
+        return flat, ravel_pytree(rounded)[0] - gradient(flat), jax.jacfwd(gradient)(flat)
+
     got = measure(params, rounded, data)
     assert jax.tree.structure(got.perturbation) == jax.tree.structure(params)
     assert all(leaf.dtype == np.float64 for leaf in jax.tree.leaves(got.perturbation))
-    assert 0 < float(got.residual) < 1
-    assert 2.0**-26 < float(got.relative) < 2.0**-8
+    theta, error, hessian = (np.asarray(x) for x in dense(params, rounded, data))
+    expected = np.linalg.pinv(hessian, rcond=1e-12) @ error
+    left = np.linalg.norm(hessian @ expected - error) / np.linalg.norm(error)
+    assert 2.0**-30 < np.linalg.norm(error) / np.linalg.norm(theta) < 2.0**-20
+    assert bool(got.converged)
+    assert float(got.residual) == pytest.approx(left, abs=1e-6)
+    size = np.linalg.norm(expected) / np.linalg.norm(theta)
+    assert float(got.relative) == pytest.approx(size, rel=1e-4)
+    found = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(got.perturbation)])
+    assert np.linalg.norm(found - expected) < 1e-4 * np.linalg.norm(expected)

@@ -93,17 +93,79 @@ def test_reductions_and_shapes_act_on_both_parts(x64):
 
 
 def test_comparisons_see_the_low_part():
+    def fn(x, rounded):
+        third = x / 3
+        rest = third - rounded
+        above = [third > rounded, third >= rounded, third != rounded, rest > 0, rounded < third]
+        below = [third < rounded, third <= rounded, third == rounded, rest <= 0, rounded >= third]
+        return jnp.stack(above), jnp.stack(below), third < third + 1e-25
+
+    assert Fraction(1 / 3) < Fraction(1, 3)  # the high parts are equal
+    above, below, farther = in_double_double(fn)(np.float64(1), np.float64(1 / 3))
+    assert above.all()
+    assert not below.any()
+    assert bool(farther)  # one float64 ulp is 5e-17
+
+
+def test_rounding_to_a_dtype_inside_changes_nothing():
     def fn(x):
         third = x / 3
-        return (
-            third * 3 == x,
-            third > jax.lax.reduce_precision(third, 11, 52),
-            third < third + 1e-25,
-        )
+        return third, jax.lax.reduce_precision(third, 8, 7), third.astype(jnp.bfloat16)
 
-    _, above, below = in_double_double(fn)(np.float64(1))
-    assert not bool(above)  # reduce_precision to float64 changes nothing in pairs
-    assert bool(below)  # one float64 ulp is 5e-17
+    third, reduced, cast = (rationals(pair) for pair in in_double_double(fn)(np.float64(1)))
+    assert third == reduced == cast
+    assert third != [Fraction(1 / 3)]
+
+
+INTEGERS = [2**24 + 1, 2**53 + 1, -(2**62) - 1, 2**63 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize("n", INTEGERS)
+def test_integers_become_pairs_and_come_back_exactly(n, x64):
+    def fn(n):
+        x = n.astype(jnp.float32)
+        return x, x.astype(n.dtype)
+
+    pair, back = in_double_double(fn)(np.int64(n))
+    assert rationals(pair) == [n]
+    assert int(back) == n
+
+
+def test_the_largest_unsigned_integers_come_back_exactly(x64):
+    n = np.array([2**64 - 1, 2**64 - 2049, 2**63 + 1, 2**32, 0], np.uint64)
+    back = in_double_double(lambda n: n.astype(jnp.float32).astype(n.dtype))(n)
+    assert np.array_equal(back, n)
+
+
+def test_conversions_to_integers_truncate_towards_zero_and_saturate(x64):
+    def fn(n, x):
+        y = n.astype(x.dtype) + x
+        return y.astype(jnp.int64), y.astype(jnp.int8), y.astype(jnp.uint8)
+
+    n = np.array([2**60, -(2**60), 2**60, 3, -3, 3, -200, 2**63 - 1, -(2**63)], np.int64)
+    x = np.array([3.7, -3.7, -3.7, -1e-20, 1e-20, 0.5, 0.0, 9.0, -9.0])
+    wide, narrow, unsigned = in_double_double(fn)(n, x)
+    exact = [int(Fraction(int(a)) + Fraction(b)) for a, b in zip(n, x, strict=True)]
+    for got, dtype in ((wide, np.int64), (narrow, np.int8), (unsigned, np.uint8)):
+        info = np.iinfo(dtype)
+        assert got.dtype == dtype
+        assert [int(g) for g in got] == [min(max(e, info.min), info.max) for e in exact]
+
+
+def test_numbers_made_from_nothing_are_exact():
+    count = in_double_double(lambda x: jnp.arange(2050, dtype=jnp.float16)[-1].astype(x.dtype) * x)
+    assert rationals(count(np.float64(1))) == [2049]
+
+
+def test_entries_move_beside_integers_and_keywords_are_arguments():
+    def fn(x, *, order):
+        n, y = jax.lax.optimization_barrier((order, x / 3))
+        return n, y.at[order].set(y)
+
+    order = np.array([2, 0, 3, 1])
+    n, moved = in_double_double(fn)(X, order=order)
+    assert np.array_equal(n, order)
+    assert close([rationals(moved)[i] for i in order], [x / 3 for x in EXACT])
 
 
 def test_integers_booleans_and_structures_pass_through():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.arithmetic import double_double as dd
+from jaxlab.arithmetic.double_double import _pairs
 from tests.arithmetic.pairs import random_pair, rationals
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,6 +37,62 @@ def test_the_transformation_has_no_error_eagerly_jitted_batched_and_scanned(name
     with jax.enable_x64(True):
         for how in (fn, jax.jit(fn), jax.jit(jax.vmap(fn)), jax.jit(scanned)):
             assert rationals(how(jnp.asarray(a), jnp.asarray(b))) == expected
+
+
+# Smallest exponents of factors and of products, and the exponent that bounds both.
+RANGES = {np.float32: (-103, -78, 127), np.float64: (-970, -916, 1023)}
+
+
+def factors(dtype, product, rng):
+    """Factors with an odd last bit, whose product is in the binade of an exponent or the next."""
+    low, _, high = RANGES[dtype]
+    a = rng.integers(max(low, product - high + 1), min(high, product - low + 1), N)
+    last = 2 * rng.integers(0, 2 ** (np.finfo(dtype).nmant - 1), (2, N)) + 1
+    last[:, :9] = 1  # the smallest product of two halves
+    significands = 1 + last * np.finfo(dtype).eps.astype(float)
+    return np.ldexp(significands, np.stack([a, product - a])).astype(dtype)
+
+
+@DTYPES
+@pytest.mark.parametrize("end", ["smallest", "largest"])
+def test_products_are_exact_in_the_range_that_is_stated(dtype, end):
+    _, smallest, high = RANGES[dtype]
+    rng = np.random.default_rng(7)
+    a, b = factors(dtype, smallest if end == "smallest" else high - 2, rng)
+    got = jax.jit(dd.two_prod)(*jax.tree.map(as_device, (a, b)))
+    exact = [Fraction(float(x)) * Fraction(float(y)) for x, y in zip(a, b, strict=True)]
+    assert rationals(got) == exact
+
+
+@DTYPES
+def test_products_below_the_range_lose_their_error_where_subnormals_are_flushed(dtype):
+    low, smallest, _ = RANGES[dtype]
+    rng = np.random.default_rng(8)
+    a, b = factors(dtype, smallest - 3, rng)
+    one = 1 + np.finfo(dtype).eps.astype(float)
+    tiny = np.ldexp(one, low - 1).astype(dtype)
+    for x, y in ((a[:9], b[:9]), (tiny[None], dtype([2.0**60 / 3]))):
+        got = rationals(jax.jit(dd.two_prod)(*jax.tree.map(as_device, (x, y))))
+        exact = [Fraction(float(p)) * Fraction(float(q)) for p, q in zip(x, y, strict=True)]
+        assert (got != exact) == (jax.default_backend() == "cpu")
+
+
+def as_device(x):
+    with jax.enable_x64(True):
+        return jnp.asarray(x)
+
+
+@DTYPES
+def test_quotients_by_a_broadcast_divisor_are_rounded_once(dtype):
+    """The published bound asks for that; XLA:CPU multiplies by the reciprocal of the divisor."""
+    x, divisor = operands(dtype, 9)[0], dtype(3.3)
+    with jax.enable_x64(True):
+        got, plain = (
+            jax.jit(lambda x, fn=fn: fn(x, jnp.full_like(x, divisor)))(x)
+            for fn in (_pairs._quotient, jnp.divide)
+        )
+    assert np.array_equal(got, x / divisor)
+    assert np.array_equal(plain, x / divisor) == (jax.default_backend() != "cpu")
 
 
 @DTYPES

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import jaxlab as jl
 from jaxlab.arithmetic import round_to
-from jaxlab.arithmetic.gradient_report import EDGES, format_report, gradient_report, plot_report
+from jaxlab.arithmetic.gradients import EDGES, format_report, gradient_report, plot_report
 from jaxlab.arithmetic.reference import in_float64
 
 

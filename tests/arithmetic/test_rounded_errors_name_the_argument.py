@@ -35,6 +35,19 @@ def test_an_arithmetic_is_a_format_with_its_options():
     assert float(rounded(lambda x: -x / 3, UP)(one)) == -0.33203125
 
 
+def test_a_sum_over_windows_has_one_order():
+    def pool(x):
+        return jax.lax.reduce_window(x, 0.0, jax.lax.add, (3,), (1,), "VALID")
+
+    with pytest.raises(
+        NotImplementedError, match=r"'pairwise' for reduce_window_sum at .*argument"
+    ):
+        rounded(pool, "bf16", accumulate="pairwise")(jnp.ones(5))
+    assert float(rounded(pool, "bf16")(jnp.full(3, 1 + 2.0**-7))[0]) == 3.03125
+    exempt = rounded(pool, "bf16", accumulate="pairwise", exempt=["reduce_window_sum"])
+    assert float(exempt(jnp.full(3, 1 + 2.0**-7))[0]) == 3 + 3 * 2.0**-7
+
+
 def test_forward_mode_around_the_emulation_is_refused_by_jax():
     with pytest.raises(TypeError, match="forward-mode"):
         jax.jvp(rounded(jnp.sin, "bf16"), (jnp.float32(1),), (jnp.float32(1),))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import pytest
 
-from jaxlab.arithmetic import rounded
+from jaxlab.arithmetic import PARTS, rounded, sequential
 
 N = 5000
 EXPECTED = {
@@ -84,6 +84,31 @@ def test_other_orders_add_a_shared_gradient_as_they_add_an_array(order):
     summed = rounded(jnp.sum, "bf16", accumulate=order)(jnp.ones(N))
     got = jax.jit(rounded(jax.grad(shared), "bf16", accumulate=order))(jnp.float32(1))
     assert float(got) == float(summed) > 256
+
+
+def test_a_sequential_sum_may_have_a_format_of_its_own():
+    got = jax.jit(rounded(jax.grad(shared), "bf16", accumulate=sequential("float32")))
+    assert float(got(jnp.float32(1))) == EXPECTED["bfloat16", "exact"]
+
+
+@pytest.mark.parametrize("order", ["exact", "sequential", "pairwise"])
+def test_a_running_sum_belongs_to_the_accumulate_part(order):
+    def total(**options):
+        return float(jax.jit(rounded(jax.grad(shared), "bf16", accumulate=order, **options))(1.0))
+
+    assert total(parts=["accumulate"]) == total() != N
+    assert total(parts=[part for part in PARTS if part != "accumulate"]) == N
+
+
+@pytest.mark.parametrize("order", ["exact", "sequential", "pairwise"])
+def test_an_exempt_running_sum_is_not_rounded(order):
+    def named(w):
+        with jax.named_scope("head"):
+            return shared(w)
+
+    for exempt in ("add_any", "head"):
+        got = rounded(jax.grad(named), "bf16", accumulate=order, exempt=[exempt])
+        assert float(jax.jit(got)(1.0)) == N
 
 
 def test_a_loop_written_by_the_user_adds_as_it_is_written():

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic import Arithmetic, rounded
+from jaxlab.arithmetic import Format, carrier_for, rounded
 
 THIRD = 0.333984375  # 1 / 3 in bfloat16
 
@@ -111,14 +111,25 @@ def test_a_coarser_dtype_of_the_program_stays_as_coarse():
 
 
 def test_large_integers_are_rounded_once_when_they_become_floats():
-    """2**24 + 1 is a float32 midpoint, and float16's carrier is float32."""
-    n = jnp.int32(2**12 + 1)
-    fine = Arithmetic("bf16")
-    for fmt in ("fp16", fine):
-        got = rounded(lambda n: n.astype(jnp.float32), fmt)(n)
-        assert float(got) == 4096.0
-    above = rounded(lambda n: n.astype(jnp.float32) * 0.0009765625, "fp16")(jnp.int32(2**15 + 17))
-    assert float(above) == 32.03125
+    """Just above a midpoint of the format, and at one after a rounding to float32, the carrier."""
+    fmt = Format.ieee(exponent_bits=6, precision=8)
+    assert carrier_for(fmt) == np.float32
+    n = jnp.int32(2**24 + 2**16 + 1)
+    assert float(n.astype(jnp.float32)) == 2**24 + 2**16
+    got = rounded(lambda n: n.astype(jnp.float32), fmt)(n)
+    assert float(got) == 2**24 + 2**17 == 16908288
+
+
+@pytest.mark.parametrize("carrier", [None, "float32", "float64"])
+def test_float64_constants_are_rounded_once_whatever_the_carrier(x64, carrier):
+    """Just above a midpoint of float16, and at one after a rounding to float32."""
+    constants = 1 + np.array([2.0**-11 + 2.0**-40, 2.0**-11 - 2.0**-40])
+
+    def fn(x):
+        return x * (jnp.asarray(constants) * 1.0).astype(jnp.float32)
+
+    got = jax.jit(rounded(fn, "fp16", carrier=carrier))(jnp.float32(1))
+    assert np.array_equal(got, [1 + 2.0**-10, 1.0])
 
 
 def test_names_and_docstrings_stay():

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic import as_format, shadow
-from jaxlab.arithmetic._shadow import bins
+from jaxlab.arithmetic import shadow
 
 SMALLEST_NORMAL, LARGEST = 2.0**-14, 65504.0
+LEVELS = np.arange(-25, 17)  # exponents of float16, and one for what is beyond at either end
 
 
 def wide_ranging(seed, *shape):
@@ -27,9 +27,8 @@ def rounded(exact):
 def expected(exact):
     """Counts of an operation with this exact result, by NumPy."""
     low, size = rounded(exact), np.abs(exact)
-    levels = bins(as_format("fp16"))
     finite = np.isfinite(exact) & (exact != 0)
-    exponents = np.clip(np.frexp(exact[finite])[1] - 1, levels[0], levels[-1])
+    exponents = np.clip(np.frexp(exact[finite])[1] - 1, LEVELS[0], LEVELS[-1])
     return {
         "entries": exact.size,
         "executions": 1,
@@ -38,7 +37,7 @@ def expected(exact):
         "subnormal": np.sum((low != 0) & (np.abs(low) < SMALLEST_NORMAL)),
         "nan_born": np.sum(np.isnan(low)),
         "inf_born": np.sum(np.isinf(low)),
-        "exponents": [np.sum(exponents == level) for level in levels],
+        "exponents": [np.sum(exponents == level) for level in LEVELS],
         "worst": np.max(np.where(size > 0, np.abs(low - exact) / np.where(size, size, 1), 0)),
         "local": np.sum((low - exact) ** 2),
         "reference": np.sum(exact**2),
@@ -73,7 +72,10 @@ def test_products_overflow_underflow_and_become_subnormal(arithmetic_trace):
     wanted = expected(x * y)
     assert min(wanted[name] for name in ("overflow", "underflow", "subnormal")) > 20
     check(rows["mul"].counts, wanted)
-    assert np.sum(rows["mul"].counts.exponents) == np.sum(x * y != 0)
+    levels, counts = rows["mul"].exponents
+    assert np.array_equal(levels, LEVELS)
+    assert np.array_equal(counts, wanted["exponents"])
+    assert np.sum(counts) == np.sum(x * y != 0)
 
 
 def test_sums_absorb_and_cancel(arithmetic_trace):
@@ -102,6 +104,14 @@ def test_division_by_zero_gives_birth_to_infinities(arithmetic_trace):
     assert by_zero > 20
     counts = rows["div"].counts
     assert counts.inf_born == by_zero + counts.overflow
+
+
+@pytest.mark.parametrize("rounding", ["nearest_even", "toward_zero"])
+def test_half_an_ulp_beyond_the_largest_number_is_an_overflow_in_every_mode(rounding):
+    x = jnp.float32(LARGEST) + jnp.array([0.0, 15.0, 17.0, 40.0])  # an ulp is 32
+    value, trace = shadow(lambda x: x, "fp16", rounding=rounding)(x)
+    assert trace.rows[0].total("overflow") == 2
+    assert np.sum(np.isinf(value)) == (2 if rounding == "nearest_even" else 0)
 
 
 def test_nan_and_infinity_that_come_in_are_not_born():
@@ -158,6 +168,7 @@ def test_counts_in_a_while_loop_add_up_over_the_iterations():
         sums = {name: sums[name] + np.asarray(expected(exact)[name]) for name in sums}
     assert sums["underflow"] > 5
     check(rows_of(trace)["mul"].counts, sums)
+    assert np.array_equal(rows_of(trace)["mul"].exponents[1], sums["exponents"])
 
 
 def test_terms_that_cancel_in_sums_and_dots_are_counted():

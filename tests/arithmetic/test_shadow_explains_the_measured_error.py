@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic import Format, shadow
+from jaxlab.arithmetic import Format, rounded, shadow
 from tests.arithmetic.faulty_code import HIGHEST, normal
 
 FINE = Format.ieee(exponent_bits=8, precision=20)
@@ -200,6 +200,52 @@ def test_iterations_of_a_scan_are_told_apart():
     assert np.sum(steps[0].blame.made) == pytest.approx(steps[0].made)
 
 
+def test_an_array_constant_is_rounded_once_and_has_a_row_of_its_own():
+    table = np.linspace(0.1, 2.0, 6, dtype=np.float32)
+    value, trace = shadow(lambda x: x * table, "fp16")(jnp.ones(6))
+    low, high = np.float64(table.astype(np.float16)), np.float64(table)
+    assert np.array_equal(value, low)
+    (row,) = [row for row in trace.rows if row.made]
+    assert (row.path, row.primitive, row.part, row.label) == (
+        "const0", "store", "storage", "constants"
+    )  # fmt: skip
+    assert "float32[6]" in row.location.file
+    assert row.counts.entries == 6
+    assert row.made == pytest.approx(np.linalg.norm(low - high) / np.linalg.norm(high))
+    assert trace.explained == pytest.approx(trace.measured)
+
+
+def test_the_adjoint_is_that_of_the_branch_taken_though_the_twin_decides_otherwise():
+    """The square of the float32 below sqrt(3), over 3, is below 1, and 1 in bfloat16."""
+
+    def fn(x):
+        y = x * x / 3.0
+        return jax.lax.cond(y >= 1.0, lambda y: jnp.exp(y) * x, lambda y: jnp.sin(9.0 * y) * x, y)
+
+    x = jnp.float32(np.nextafter(np.float32(3**0.5), np.float32(0)))
+    value, trace = shadow(fn, "bf16")(x)
+    assert abs(value - np.e * 3**0.5) < 0.1  # the branch of the rounded run
+    assert sum(row.total("flipped") for row in trace.rows) == 1
+    assert trace.measured > 2.0**-8
+    assert unexplained(trace) < 0.02
+
+
+def test_the_gradient_of_a_scan_inside_a_while_loop_is_counted():
+    def loss(w):
+        return jnp.sum(jax.lax.scan(lambda h, x: (h, w * x), 0.0, jnp.arange(1.0, 5.0))[1])
+
+    def fn(w):
+        return jax.lax.while_loop(lambda w: w > 1.0, lambda w: w - 0.1 * jax.grad(loss)(w), w)
+
+    for order in ("exact", "sequential", "pairwise"):
+        value, trace = shadow(fn, "fp16", accumulate=order)(jnp.float32(4.0))
+        assert value == jax.jit(rounded(fn, "fp16", accumulate=order))(jnp.float32(4.0))
+        rows = [row for row in trace.rows if row.primitive == "add_any"]
+        assert [row.part for row in rows] == ["accumulate"]
+        assert rows[0].total("executions") == (3 * 4 if order == "sequential" else 3)  # steps of 1
+        assert rows[0].blame is None
+
+
 def test_errors_in_a_while_loop_are_counted_and_not_attributed():
     def halve(x):
         x = x * 1.1
@@ -218,6 +264,21 @@ def test_errors_in_a_while_loop_are_counted_and_not_attributed():
     assert row.blame is None
     assert (row.made, row.through, row.growth) == (0, 0, 0)
     assert trace.explained == 0  # errors are not followed through the loop
+
+
+def test_an_addend_lost_among_subnormals_is_blamed_on_underflow_only():
+    """2**-16 is the smallest number of float8_e5m2; the residual 2**-20 is one of float16."""
+
+    @jax.custom_vjp
+    def fn(x):
+        return x
+
+    fn.defvjp(lambda x: (x, x), lambda x, cotangent: (cotangent * 2.0**-16 + x,))
+    _, trace = shadow(jax.grad(fn), "fp16", backward="e5m2")(jnp.float32(2.0**-20))
+    (row,) = [row for row in trace.rows if row.primitive == "add"]
+    assert (row.total("absorbed"), row.total("subnormal")) == (1, 1)
+    assert row.underflowed == row.made == pytest.approx(2.0**-20 / (2.0**-16 + 2.0**-20))
+    assert row.absorbed == 0
 
 
 def test_decisions_that_the_twin_takes_otherwise_are_reported():

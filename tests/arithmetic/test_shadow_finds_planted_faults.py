@@ -3,6 +3,7 @@
 import functools
 import pathlib
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -60,6 +61,14 @@ def test_a_nan_masked_by_where_is_found_though_the_result_is_finite(name):
     assert trace.finite
     assert trace.masked_nan
     assert "masked before the result" in trace.table()
+
+
+def test_absorption_is_judged_by_its_own_error_where_the_result_is_not_finite():
+    _, trace = shadow(lambda x: (x + 3e-4, x * 1e5), "fp16")(jnp.float32(1.0))
+    assert not trace.finite
+    (found,) = [one for one in trace.findings() if one.kind == "absorption"]
+    assert found.severity == found.row.local == pytest.approx(3e-4, rel=1e-3)
+    assert "relative error 0.0003" in found.message
 
 
 def test_a_result_that_is_not_finite_is_not_called_masked():

@@ -122,3 +122,29 @@ def test_the_options_of_rounded_are_passed_on():
 def test_fewer_than_two_samples_are_refused(samples):
     with pytest.raises(ValueError, match=f"samples: got {samples}, expected at least 2"):
         significant_bits(jnp.sin, "fp16", jax.random.key(0), samples)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "x"),
+    [
+        ("fp16", np.float16(3e-4)),
+        ("fp16", np.float16(1e-5)),
+        ("bf16", np.float32(1e-22)),
+        ("bf16", np.float32(1e25)),
+    ],
+    ids=str,
+)
+def test_squares_out_of_the_range_of_the_result_do_no_harm(fmt, x):
+    """The square of the scatter is not a number of the dtype of x."""
+    found = significant_bits(lambda x: x * 0.3, fmt, jax.random.key(0))(x)
+    draws = np.float64(
+        jax.vmap(lambda key: rounded(lambda x: x * 0.3, fmt, rounding="stochastic", key=key)(x))(
+            jax.random.split(jax.random.key(0), 32)
+        )
+    )
+    assert all(field.dtype == np.float64 for field in found)
+    assert float(found.mean) == pytest.approx(draws.mean(), rel=1e-14)
+    assert float(found.deviation) == pytest.approx(draws.std(ddof=1), rel=1e-12)
+    assert draws.std() > 0
+    expected = np.log2(draws.mean() / draws.std(ddof=1))
+    assert float(found.bits) == pytest.approx(expected, abs=1e-12)

@@ -2,7 +2,6 @@
 
 from jaxlab.arithmetic._shadow._findings import Finding as Finding
 from jaxlab.arithmetic._shadow._records import Counts as Counts
-from jaxlab.arithmetic._shadow._records import bins as bins
 from jaxlab.arithmetic._shadow._row import Row as Row
 from jaxlab.arithmetic._shadow._run import Blame as Blame
 from jaxlab.arithmetic._shadow._trace import Trace as Trace

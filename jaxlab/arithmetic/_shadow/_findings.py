@@ -56,7 +56,7 @@ def findings(rows: Sequence[Row], error: float, finite: bool, fmt: Format) -> li
         found += _exceptional(row, finite)
         found += _underflow(row, error or 1.0, finite)
         found += _cancellation(row, error or 1.0, finite, fmt)
-        found += _absorption(row, error or 1.0)
+        found += _absorption(row, error or 1.0, finite)
         found += _rounding(row, made)
     return sorted(found, key=lambda finding: -finding.severity)
 
@@ -98,13 +98,13 @@ def _cancellation(row: Row, error: float, finite: bool, fmt: Format) -> list[Fin
     return [Finding(share * (1 - 1 / growth), "cancellation", row, message)]
 
 
-def _absorption(row: Row, error: float) -> list[Finding]:
+def _absorption(row: Row, error: float, finite: bool) -> list[Finding]:
     lost = row.total("absorbed")
     if not lost:
         return []
-    share = min(1.0, abs(row.absorbed) / error)
-    message = f"a nonzero addend changes nothing in {lost:.0f} of {_of(row)}: {_share(share, True)}"
-    return [Finding(share, "absorption", row, message)]
+    share = min(1.0, abs(row.absorbed) / error if finite else row.local)
+    message = f"a nonzero addend changes nothing in {lost:.0f} of {_of(row)}: "
+    return [Finding(share, "absorption", row, message + _share(share, finite))]
 
 
 def _rounding(row: Row, made: float) -> list[Finding]:

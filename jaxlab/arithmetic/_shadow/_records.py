@@ -36,7 +36,8 @@ class Counts(NamedTuple):
     input_error
         Largest normwise relative error among the inputs.
     overflow, underflow, subnormal
-        Entries beyond the format, rounded to zero, and below its normal numbers.
+        Entries beyond the format (more than half an ulp above its largest number, or no number
+        after rounding), rounded to zero, and below its normal numbers.
     absorbed
         Entries of an addition in which a nonzero addend changed nothing.
     cancelled_bits
@@ -169,7 +170,8 @@ def measure(seen: Seen, fmt: Format, xp: Any) -> Counts:
         return Counts(**blank | {"flipped": _count(low != high), "exponents": exponents})
     exact = xp.reshape(seen.exact, each)
     error, finite, total = _difference(low, exact, xp), xp.isfinite(exact), xp.sum(seen.sizes, -1)
-    beyond = finite & (~xp.isfinite(low) | (xp.abs(exact) > fmt.max * (1 + fmt.unit_roundoff)))
+    half_ulp = 2.0 ** (fmt.emax - fmt.precision)  # up to there the largest number is nearest
+    beyond = finite & (~xp.isfinite(low) | (xp.abs(exact) > fmt.max + half_ulp))
     tiny = (low != 0) & (xp.abs(low) < fmt.smallest_normal)
     inputs = xp.sqrt(seen.errors / xp.where(seen.references == 0, 1.0, seen.references))
     return Counts(

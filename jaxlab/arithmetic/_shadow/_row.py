@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.arithmetic._shadow._records import MAXIMA, Counts
-from jaxlab.arithmetic._shadow._run import Blame
+from jaxlab.arithmetic._shadow._records import MAXIMA, Counts, bins
+from jaxlab.arithmetic._shadow._run import INPUT, Blame
 from jaxlab.arithmetic._source import Location
+from jaxlab.arithmetic.formats import Format
 
 
 class Row(NamedTuple):
@@ -15,17 +16,21 @@ class Row(NamedTuple):
     Attributes
     ----------
     path
-        Position in the program, such as ``"3.0.12"``; ``"input0"`` for an argument.
+        Position in the program, such as ``"3.0.12"``; ``"input0"`` for an argument, and for a
+        constant array ``"const0"``, below the path of a program that holds it.
     primitive
-        Name of the operation; ``"store"`` for an argument.
+        Name of the operation; ``"store"`` for an argument or a constant array.
     location
-        File, line and function of the user's code.
+        File, line and function of the user's code; for a ``"store"`` what is stored.
     scope
         Named scopes around it, outermost first, joined by ``/``; "" if there are none.
     backward
         Whether it belongs to the backward pass.
     part
-        The part of the computation, of :data:`jaxlab.arithmetic.PARTS`; ``storage`` for arguments.
+        The part of the computation, of :data:`jaxlab.arithmetic.PARTS`; ``storage`` for a
+        ``"store"``.
+    format
+        The format that it rounds to.
     counts
         See :class:`Counts`: NumPy arrays whose leading axes are iterations of scans.
     blame
@@ -38,6 +43,7 @@ class Row(NamedTuple):
     scope: str
     backward: bool
     part: str
+    format: Format
     counts: Counts
     blame: Blame | None
 
@@ -47,18 +53,13 @@ class Row(NamedTuple):
         return self._blamed("made")
 
     @property
-    def made_absolute(self) -> float:
-        """The same without cancellation between entries."""
-        return self._blamed("made_absolute")
-
-    @property
     def underflowed(self) -> float:
         """The part of ``made`` that is underflow, to subnormals or to zero."""
         return self._blamed("underflowed")
 
     @property
     def absorbed(self) -> float:
-        """The part of ``made`` that is due to nonzero addends that changed nothing."""
+        """The part of ``made``, underflow aside, of nonzero addends that changed nothing."""
         return self._blamed("absorbed")
 
     @property
@@ -115,10 +116,20 @@ class Row(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The scope; the file and line where there is none; ``"arguments"`` for all of those."""
-        if not self.location.line:
+        """The scope, or else the file and line; all arguments have one label, and constants too."""
+        if self.path.startswith(INPUT):
             return "arguments"
-        return self.scope or self.location.short
+        return self.scope or ("constants" if self.primitive == "store" else self.location.short)
+
+    @property
+    def exponents(self) -> tuple[np.ndarray, np.ndarray]:
+        """Binary exponents, and how many results have them, over all iterations.
+
+        The first bin holds all below the smallest number of the format, the last one all beyond
+        its largest binade.
+        """
+        levels = bins(self.format)
+        return levels, np.sum(np.reshape(self.counts.exponents, (-1, levels.size)), 0)
 
     def total(self, field: str) -> float:
         """Sum (largest, for the fields that are maxima) of a count over all iterations."""

@@ -9,11 +9,12 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from jaxlab.arithmetic._binding import is_float
+from jaxlab.arithmetic._places import CHOSEN, RESULT, Place
 from jaxlab.arithmetic._rounding_visitor import RoundingVisitor
 from jaxlab.arithmetic._shadow._records import Pair, Seen, cancelled_bits, see
-from jaxlab.arithmetic._shadow._visitors import CARRIER, PairVisitor, TapVisitor
-from jaxlab.arithmetic._walk import Place, walk
-from jaxlab.arithmetic.emulation import enter, leave
+from jaxlab.arithmetic._shadow._visitors import PairVisitor, TapVisitor, exactly
+from jaxlab.arithmetic._walk import walk
+from jaxlab.arithmetic.emulation import leave
 from jaxlab.arithmetic.formats import Format
 
 INPUT = "input"
@@ -27,12 +28,11 @@ class Blame(NamedTuple):
     ----------
     made
         Contribution of the rounding errors made at a site, signed.
-    made_absolute
-        Sum over the entries of the absolute values of their contributions.
     underflowed
         The part of ``made`` that comes from results below the normal numbers, zero included.
     absorbed
-        The part of ``made`` that comes from additions in which a nonzero addend changed nothing.
+        The part of ``made`` that comes from additions in which a nonzero addend changed nothing,
+        where it is not underflow.
     through
         Contribution of the errors that the site inherited, signed.
     cancelled
@@ -40,7 +40,6 @@ class Blame(NamedTuple):
     """
 
     made: Any
-    made_absolute: Any
     underflowed: Any
     absorbed: Any
     through: Any
@@ -73,13 +72,20 @@ def run(program: ClosedJaxpr, visitor: RoundingVisitor, key: Any) -> Callable[[l
 
     def look(arrays: list[Any]) -> Result:
         place = Place(key=key)
-        pairs = [_enter(x, visitor, place.draw(i)) for i, x in enumerate(arrays)]
+        pairs = [Pair(visitor.store(x, place.draw(i)), exactly(x)) for i, x in enumerate(arrays)]
         outs, records = walk(program, pairs, PairVisitor(visitor), place.draw(len(arrays)))
+        decisions = _decisions(records)
         for number, pair in enumerate(pairs):
             if is_float(pair.low.dtype):
                 records[f"{INPUT}{number}"] = see("store", [], pair.high, pair)
         directions, errors = _directions(outs)
-        adjoints = _adjoints(program, [pair.high for pair in pairs], directions, records, visitor)
+        twin = _twin(program, [pair.high for pair in pairs], decisions, visitor)
+        taps = {
+            path: jnp.zeros_like(seen.exact)
+            for path, seen in records.items()
+            if isinstance(seen, Seen) and seen.exact is not None
+        }
+        (adjoints,) = jax.vjp(twin, taps)[1](directions)
         value = [
             leave(pair.low, aval.dtype) if is_float(pair.low.dtype) else pair.low
             for pair, aval in zip(outs, program.out_avals, strict=True)
@@ -89,8 +95,13 @@ def run(program: ClosedJaxpr, visitor: RoundingVisitor, key: Any) -> Callable[[l
     return look
 
 
-def _enter(x, visitor, place):
-    return Pair(visitor.store(x, place), enter(x, CARRIER) if is_float(x.dtype) else x)
+def _decisions(records):
+    """Take the decisions of the rounded run out of the records, as the twin follows them."""
+    found = {path: records.pop(path) for path in list(records) if path.endswith((CHOSEN, RESULT))}
+    return {
+        path: [pair.high for pair in value] if path.endswith(RESULT) else value
+        for path, value in found.items()
+    }
 
 
 def _directions(outs):
@@ -125,23 +136,18 @@ def scales(norms: Sequence[Any], xp: Any) -> list[Any]:
     ]
 
 
-def _adjoints(program, inputs, directions, records, visitor):
-    """One backward pass through the twin."""
+def _twin(program, inputs, decisions, visitor):
+    """The twin's floating outputs, as a function of what is added to its values."""
 
     def twin(taps):
+        paths = [f"{INPUT}{number}" for number in range(len(inputs))]
         tapped = [
-            x + taps[f"{INPUT}{i}"] if f"{INPUT}{i}" in taps else x for i, x in enumerate(inputs)
+            x + taps[path] if path in taps else x for path, x in zip(paths, inputs, strict=True)
         ]
-        outs, _ = walk(program, tapped, TapVisitor(visitor), taps=taps)
+        outs, _ = walk(program, tapped, TapVisitor(visitor), taps=taps | decisions)
         return [out for out in outs if is_float(out.dtype)]
 
-    taps = {
-        path: jnp.zeros_like(seen.exact)
-        for path, seen in records.items()
-        if isinstance(seen, Seen) and seen.exact is not None
-    }
-    _, pull = jax.vjp(twin, taps)
-    return pull(directions)[0]
+    return twin
 
 
 def blame(adjoint: np.ndarray, seen: Seen, fmt: Format) -> Blame:
@@ -154,8 +160,8 @@ def blame(adjoint: np.ndarray, seen: Seen, fmt: Format) -> Blame:
         cancelled = cancelled_bits(seen, fmt, np) >= notable_bits(fmt)
     made, through = (np.where(np.isfinite(x), x, 0.0) for x in (made, through))
     underflowed = np.abs(low) < fmt.smallest_normal
-    absorbed = np.False_ if seen.absorbed is None else seen.absorbed
-    parts = (made, np.abs(made), made * underflowed, made * absorbed, through, through * cancelled)
+    absorbed = np.False_ if seen.absorbed is None else seen.absorbed & ~underflowed
+    parts = (made, made * underflowed, made * absorbed, through, through * cancelled)
     return Blame(*(np.sum(part, axes) for part in parts))
 
 

@@ -6,17 +6,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlab.arithmetic._binding import is_float
+from jaxlab.arithmetic._binding import dtype_of, is_float
+from jaxlab.arithmetic._places import STORED, Place, Site, sites
 from jaxlab.arithmetic._program import argument_names, flatten, trace
-from jaxlab.arithmetic._rounding_visitor import RoundingVisitor, coarser
+from jaxlab.arithmetic._rounding_visitor import RoundingVisitor
 from jaxlab.arithmetic._shadow._records import Counts, measure
 from jaxlab.arithmetic._shadow._row import Row
 from jaxlab.arithmetic._shadow._run import INPUT, Result, blame, run
 from jaxlab.arithmetic._shadow._trace import Trace
 from jaxlab.arithmetic._shadow._visitors import CARRIER, PairVisitor
-from jaxlab.arithmetic._source import Location, location
-from jaxlab.arithmetic._walk import TOTAL, sites
-from jaxlab.arithmetic.emulation import carrier_for
+from jaxlab.arithmetic._source import Location
+from jaxlab.arithmetic.carriers import carrier_for
 from jaxlab.arithmetic.formats import Format
 from jaxlab.arithmetic.model import both_passes, check_key
 from jaxlab.arithmetic.rounding import Rounding
@@ -63,9 +63,10 @@ def shadow(
     The error explained is the sum over the outputs of their normwise relative errors. Branches and
     trip counts are those of the rounded run; comparisons that the twin decides otherwise are
     counted (``flipped``) but not explained, being discontinuous. Errors made inside a ``while``
-    loop are counted, and neither attributed nor followed; a ``fori_loop`` with static bounds is a
-    scan, and is. Constants count as errors of the operation that they stand in. The twin's own
-    error is some float64 ulps. The idea is that of CHEF-FP (Vassilev et al.), for gradients too.
+    loop are counted (those of its condition are not), and neither attributed nor followed; a
+    ``fori_loop`` with static bounds is a scan, and is. Literals, constants that are single numbers,
+    count as errors of the operation that they stand in. The twin's own error is some float64 ulps.
+    The idea is that of CHEF-FP (Vassilev et al.), for gradients too.
 
     Examples
     --------
@@ -105,22 +106,25 @@ def _quick() -> dict[str, Any]:
 
 def _rows(program: Any, names: list[str], result: Result, visitor: PairVisitor) -> list[Row]:
     """Measure on the host what every operation left behind."""
+    arguments = {f"{INPUT}{number}": name for number, name in enumerate(names)}
     found, rows = sites(program), []
+    for path, var in zip(arguments, program.jaxpr.invars, strict=True):
+        found[path] = Site(Place(path), "store", (var,))
     records, adjoints = jax.tree.map(np.asarray, (result.records, result.adjoints))
     for path, seen in records.items():
-        if path.startswith(INPUT):
-            number = int(path.removeprefix(INPUT))
-            fmt = coarser(visitor.rounding.forward.format, program.in_avals[number].dtype)
-            what = ("store", Location(names[number], 0, ""), "", False, "storage")
-        else:
-            eqn, place = found[path]
-            fmt = visitor.format(eqn, place)
-            part = "accumulate" if TOTAL in path else visitor.rounding.part(eqn, place)
-            scope = "/".join(place.scopes)
-            what = (eqn.primitive.name, location(eqn), scope, place.backward, part)
+        place, name, defines = found[path]
+        fmt = visitor.format([dtype_of(var) for var in defines], place)
         assert fmt is not None  # nothing is recorded where nothing is rounded
+        if name == "store":
+            what = arguments.get(path, f"constant {defines[0].aval.str_short()}")
+            where, part = Location(what, 0, ""), "storage"
+        else:
+            where, part = place.location, visitor.rounding.part(name, place)
         fault = blame(adjoints[path], seen, fmt) if path in adjoints else None
-        rows.append(Row(path, *what, _count(seen, fmt), fault))
+        scope = "/".join(place.scopes)
+        rows.append(
+            Row(path, name, where, scope, place.backward, part, fmt, _count(seen, fmt), fault)
+        )
     return sorted(rows, key=lambda row: [_order(part) for part in row.path.split(".")])
 
 
@@ -148,4 +152,5 @@ def _report(fmt: Format, rows: list[Row], value: Any, result: Result) -> Trace:
 
 def _order(part: str) -> tuple[int, int, str]:
     digits = "".join(c for c in part if c.isdigit())
-    return (0 if part.startswith(INPUT) else 1, int(digits or -1), part)
+    stores = [part.startswith(INPUT), part.startswith(STORED), True]  # first, in this order
+    return (stores.index(True), int(digits or -1), part)

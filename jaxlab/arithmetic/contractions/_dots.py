@@ -1,7 +1,6 @@
 """Dots whose sums are accumulated as asked."""
 
 import functools
-import math
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from jaxlab.arithmetic._dimensions import contracted_first
 from jaxlab.arithmetic.contractions._linear import straight_through
 from jaxlab.arithmetic.contractions._orders import fold
 from jaxlab.arithmetic.contractions._summation import Summation, Terms, fold_in, resolve
@@ -52,8 +52,10 @@ def dot_general(
     Array of the dtype of ``x``, every entry a number of ``fmt``: batch dimensions, then the free
     dimensions of ``x``, then those of ``y``. Its derivative is that of the native operation at
     highest precision. The sums are done in float32, or in float64 where the carrier or a format of
-    more than 11 bits needs it. XLA:CPU flushes the subnormals of that dtype; bfloat16 has the same
-    ones as float32, so with a float32 carrier its subnormals are flushed.
+    more than 11 bits needs it. XLA:CPU flushes the subnormals of that dtype; bfloat16 has the
+    exponents of float32, so with a float32 carrier its subnormals are flushed, and its products may
+    underflow or overflow where the sum does not (a product of ``2**128`` is infinite, also when it
+    is added to ``-2**127``). A float64 carrier has room for them.
 
     Raises
     ------
@@ -89,20 +91,12 @@ def _dot_general(x, y, key, dims, how: Summation):
         if how.accumulator.order == "exact":
             return how.finish(native(x, y), result)
         (x_sum, y_sum), (x_batch, y_batch) = dims
-        x_free, batch, x = _contracted_first(x, x_sum, x_batch)
-        y_free, _, y = _contracted_first(y, y_sum, y_batch)
+        x_free, batch, x = contracted_first(x, x_sum, x_batch)
+        y_free, _, y = contracted_first(y, y_sum, y_batch)
         total = contract(x, y, how, products, partial)
         return how.finish(total.reshape(*batch, *x_free, *y_free), result)
 
     return straight_through(native, emulated, key, x, y)
-
-
-def _contracted_first(x, contracted, batch):
-    """Shapes of the free and batch dimensions, and ``x`` as [contracted, batch, free]."""
-    free = [d for d in range(x.ndim) if d not in (*contracted, *batch)]
-    shapes = [tuple(x.shape[d] for d in dims) for dims in (contracted, batch, free)]
-    flat = x.transpose(*contracted, *batch, *free).reshape([math.prod(s) for s in shapes])
-    return shapes[2], shapes[1], flat
 
 
 def contract(

@@ -12,9 +12,8 @@ from jaxtyping import Array, Float
 from jaxlab.arithmetic.accumulators import Accumulator, as_accumulator
 from jaxlab.arithmetic.carriers import odd_sum, working_dtype
 from jaxlab.arithmetic.formats import Format, as_format
-from jaxlab.arithmetic.rounding import Rounding, round_to
+from jaxlab.arithmetic.rounding import STOCHASTIC, Rounding, round_to
 
-_RANDOM = ("stochastic", "stochastic_equal")
 # Modes in which a sum rounded to nearest in the carrier may be rounded again (see carriers.py).
 _INNOCUOUS = ("nearest_even", "nearest_away", "stochastic")
 
@@ -93,8 +92,8 @@ class Summation:
 
     def keys(self, key: Any) -> tuple[Any, Any, Any]:
         """Keys for the products, the partial sums and the result; None where nothing is drawn."""
-        partial = key if self.mode in _RANDOM else None
-        result = key if self.rounding in _RANDOM else None
+        partial = key if self.mode in STOCHASTIC else None
+        result = key if self.rounding in STOCHASTIC else None
         return fold_in(partial, 0), fold_in(partial, 1), fold_in(result, 2)
 
 
@@ -127,11 +126,11 @@ def resolve(
         )
     double = np.dtype(np.float64)
     how = Summation(accumulator, fmt, rounding, np.dtype(dtypes[0]), double, False)
-    random = rounding in _RANDOM or (accumulator.order != "exact" and how.mode in _RANDOM)
+    random = rounding in STOCHASTIC or (accumulator.order != "exact" and how.mode in STOCHASTIC)
     if (key is not None) != random:
         raise ValueError(
             f"key: got {'None' if key is None else 'a key'} with rounding {rounding!r} and "
-            f"{accumulator}; a key is needed by {_RANDOM} and by them only"
+            f"{accumulator}; a key is needed by {STOCHASTIC} and by them only"
         )
     term = how.product if products else fmt
     formats = [fmt, how.format] + ([] if term is None else [term])

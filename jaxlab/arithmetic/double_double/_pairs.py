@@ -5,15 +5,15 @@ under ``jit``, ``vmap`` and ``scan``, on arrays of any shape. XLA fuses a produc
 rounding and simplifies ``(x + c) - c``; here integer bit operations stand between the two, so the
 algorithms keep their exactness under ``jit``.
 
-Ranges: the error of a product is exact while it stays above the smallest normal number (products
-above 2**-968 in float64); below that, and for the subnormals that XLA:CPU flushes, a pair is only
-as good as a float. The high part overflows as a float does, and its low part is then 0.
+Ranges: see :func:`two_prod`; sums are exact for terms in the range of its factors. Outside of them
+a pair is only as good as a float. The high part overflows as a float does, and its low part is then
+0.
 
 References
 ----------
 Dekker (1971, doi:10.1007/BF01397083); Hida, Li and Bailey (2001, doi:10.1109/ARITH.2001.930115);
 Joldes, Muller and Popescu (2017, doi:10.1145/3121432), whose error bounds are quoted with ``u`` the
-unit roundoff of one part.
+unit roundoff of one part; they hold without overflow and underflow.
 """
 
 import functools
@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxlab.arithmetic._dimensions import contracted_first
 from jaxlab.arithmetic.ulps import widen
 
 
@@ -109,6 +110,12 @@ def two_sum(a: Float[Array, "*s"], b: Float[Array, "*s"]) -> DoubleDouble:
 def two_prod(a: Float[Array, "*s"], b: Float[Array, "*s"]) -> DoubleDouble:
     """``a * b`` exactly: the rounded product and its error (Dekker, both factors split by bits).
 
+    Exact while the halves of the factors and the products of the halves are normal numbers, as
+    backends that flush subnormals (XLA:CPU) need: for factors of at least ``2**-970`` in float64
+    (``2**-103`` in float32) and products of at least ``2**-916`` (``2**-78``), in magnitude, and
+    factors and products below ``2**1023`` (``2**127``). Zeros are exact, too. Where subnormals are
+    kept, products down to ``2**-968`` (``2**-101``) of any normal factors are exact.
+
     Examples
     --------
     >>> float(two_prod(jnp.float32(1 + 2**-20), jnp.float32(1 + 2**-20)).lo) == 2**-40
@@ -150,12 +157,13 @@ def multiply(x: DoubleDouble, y: DoubleDouble) -> DoubleDouble:
 
 @in_x64
 def divide(x: DoubleDouble, y: DoubleDouble) -> DoubleDouble:
-    """``x / y``, relative error at most ``15u**2 + 56u**3`` (DWDivDW2)."""
-    quotient = _fence(x.hi / y.hi)
+    """``x / y``, relative error at most ``15u**2 + 56u**3`` (DWDivDW2, with DWTimesFP1)."""
+    quotient = _quotient(x.hi, y.hi)
     p = two_prod(y.hi, quotient)
-    r = _fast_two_sum(p.hi, p.lo + _finite(_fence(y.lo * quotient)))
+    t = _fast_two_sum(p.hi, _finite(_fence(y.lo * quotient)))
+    r = _fast_two_sum(t.hi, t.lo + p.lo)
     rest = (x.hi - r.hi) + (x.lo - r.lo)
-    return _fast_two_sum(quotient, _finite(_fence(rest / y.hi)))
+    return _fast_two_sum(quotient, _finite(_quotient(rest, y.hi)))
 
 
 @in_x64
@@ -164,7 +172,7 @@ def sqrt(x: DoubleDouble) -> DoubleDouble:
     root = _fence(jnp.sqrt(x.hi))
     p = two_prod(root, root)
     rest = (x.hi - p.hi) + (x.lo - p.lo)
-    return _fast_two_sum(root, _finite(_fence(rest / (root + root))))
+    return _fast_two_sum(root, _finite(_quotient(rest, root + root)))
 
 
 @in_x64
@@ -245,27 +253,21 @@ def dot_general(x: DoubleDouble, y: DoubleDouble, dimension_numbers: Any) -> Dou
     >>> float(dot_general(x, lift(np.ones(3)), (((0,), (0,)), ((), ()))).hi)
     1.0
     """
-    (contract_x, contract_y), (batch_x, batch_y) = dimension_numbers
-    free_x = [i for i in range(x.hi.ndim) if i not in (*contract_x, *batch_x)]
-    free_y = [i for i in range(y.hi.ndim) if i not in (*contract_y, *batch_y)]
-    batch = [x.shape[i] for i in batch_x]
-    rows, columns = [x.shape[i] for i in free_x], [y.shape[i] for i in free_y]
+    (x_sum, y_sum), (x_batch, y_batch) = dimension_numbers
+    (rows, batch, x_hi), (_, _, x_lo) = (contracted_first(part, x_sum, x_batch) for part in x)
+    (columns, _, y_hi), (_, _, y_lo) = (contracted_first(part, y_sum, y_batch) for part in y)
+    shape = (*x_hi.shape[1:], y_hi.shape[2])
 
-    def sequence(part, contract, order, shape):
-        return part.transpose(*contract, *order).reshape(-1, *shape)
+    def step(sum_, parts):
+        left, right = (
+            [jnp.broadcast_to(jnp.expand_dims(part, axis), shape) for part in pair]
+            for pair, axis in zip(parts, (2, 1), strict=True)
+        )
+        return add(sum_, multiply(DoubleDouble(*left), DoubleDouble(*right))), None
 
-    left = [*batch, *rows, *[1 for _ in columns]]
-    right = [*batch, *[1 for _ in rows], *columns]
-    xs = jax.tree.map(lambda p: sequence(p, contract_x, [*batch_x, *free_x], left), x)
-    ys = jax.tree.map(lambda p: sequence(p, contract_y, [*batch_y, *free_y], right), y)
-    shape = (*batch, *rows, *columns)
     start = jnp.zeros(shape, x.hi.dtype)
-
-    def step(sum_, factors):
-        spread = jax.tree.map(lambda part: jnp.broadcast_to(part, shape), factors)
-        return add(sum_, multiply(*spread)), None
-
-    return jax.lax.scan(step, DoubleDouble(start, start), (xs, ys))[0]
+    sums, _ = jax.lax.scan(step, DoubleDouble(start, start), ((x_hi, x_lo), (y_hi, y_lo)))
+    return jax.tree.map(lambda part: part.reshape(*batch, *rows, *columns), sums)
 
 
 @in_x64
@@ -278,6 +280,11 @@ def _fast_two_sum(a, b) -> DoubleDouble:
     """a + b exactly, where |a| >= |b| or a == 0 (Dekker)."""
     total = _fence(a + b)
     return DoubleDouble(total, _finite(b - _fence(total - a)))
+
+
+def _quotient(a, b):
+    """a / b, rounded once: XLA would multiply by the reciprocal of a ``b`` that is a broadcast."""
+    return _fence(a / jnp.where(a == a, b, a))
 
 
 def _finite(error):

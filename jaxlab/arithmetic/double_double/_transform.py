@@ -6,11 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import JaxprEqn
 
-from jaxlab.arithmetic._binding import bind, is_float
+from jaxlab.arithmetic._binding import MOVES, bind, is_float
+from jaxlab.arithmetic._places import Place
 from jaxlab.arithmetic._source import location
-from jaxlab.arithmetic._walk import Place, Visitor, walk
+from jaxlab.arithmetic._walk import Visitor, walk
 from jaxlab.arithmetic.double_double import _elementary as elementary
 from jaxlab.arithmetic.double_double import _pairs as pairs
 from jaxlab.arithmetic.double_double._pairs import DoubleDouble
@@ -23,9 +25,10 @@ def in_double_double(fn: Callable[..., Any]) -> Callable[..., Any]:
     The arguments are taken exactly, ``fn`` is traced with them in float64 (so that its Python
     constants are float64 numbers, as in :func:`jaxlab.arithmetic.in_float64`), and every
     equation of the trace is evaluated in pairs, through ``jit``, ``scan``, ``while``, ``cond``,
-    ``remat`` and custom derivatives. Conversions between floating dtypes inside ``fn`` change
-    nothing. ``in_double_double(jax.grad(loss))`` is a gradient to about 30 digits. The whole is
-    compiled; a ``jit`` outside is possible and not needed.
+    ``remat`` and custom derivatives. Conversions to a floating dtype inside ``fn`` change nothing;
+    those from integers are exact, those to integers truncate and saturate.
+    ``in_double_double(jax.grad(loss))`` is a gradient to about 30 digits. The whole is compiled; a
+    ``jit`` outside is possible and not needed.
 
     Parameters
     ----------
@@ -50,16 +53,16 @@ def in_double_double(fn: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @jax.jit
-    def compiled(*args):
-        program, shape = jax.make_jaxpr(fn, return_shape=True)(*args)
-        inputs = [_lift(leaf) for leaf in jax.tree.leaves(args)]
+    def compiled(args, kwargs):
+        program, shape = jax.make_jaxpr(fn, return_shape=True)(*args, **kwargs)
+        inputs = [_lift(leaf) for leaf in jax.tree.leaves((args, kwargs))]
         outputs, _ = walk(program, inputs, _Pairs())
         return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
     @functools.wraps(fn)
     @pairs.in_x64
-    def evaluate(*args):
-        return compiled(*widen_tree(jax.tree.map(jnp.asarray, args)))
+    def evaluate(*args, **kwargs):
+        return compiled(*widen_tree(jax.tree.map(jnp.asarray, (args, kwargs))))
 
     return evaluate
 
@@ -77,8 +80,8 @@ class _Pairs(Visitor):
     def opaque(self, eqn: JaxprEqn, place: Place) -> bool:
         return False
 
-    def totals(self, eqn: JaxprEqn, place: Place) -> None:
-        return None
+    def totals(self, eqn: JaxprEqn, place: Place) -> str:
+        return "written"
 
     def total(self, own: Any, start: Any, terms: Any, place: Place, tap: Any) -> Any:
         raise NotImplementedError  # never asked: totals are added up as the program says
@@ -91,12 +94,14 @@ class _Pairs(Visitor):
         avals: list[Any] = [v.aval for v in eqn.outvars]
         if exact and not any(is_float(aval.dtype) for aval in avals):
             return bind(eqn, values, None), None
-        if name in _MOVES:
+        if name in MOVES:  # a gather that fills out-of-range entries fills both parts with NaN
             his = bind(eqn, [v.hi if isinstance(v, DoubleDouble) else v for v in values], None)
             los = bind(eqn, [v.lo if isinstance(v, DoubleDouble) else v for v in values], None)
-            return [DoubleDouble(*parts) for parts in zip(his, los, strict=True)], None
-        if exact and name in ("iota", "convert_element_type"):  # integers: exact in float64
-            return [_lift(x.astype(jnp.float64)) for x in bind(eqn, values, None)], None
+            return [_pair(*found) for found in zip(his, los, avals, strict=True)], None
+        if exact and name == "convert_element_type":
+            return [_from_exact(*values)], None
+        if exact and name == "iota":
+            return [_lift(x) for x in bind(eqn, values, np.dtype(np.float64))], None
         if name not in _RULES:
             raise NotImplementedError(
                 f"in_double_double: no rule for primitive {name!r} at {location(eqn)}"
@@ -104,14 +109,17 @@ class _Pairs(Visitor):
         return [_RULES[name](*values, **params)], None
 
 
-# Both parts move alike. A gather that fills out-of-range entries fills both with NaN.
-_MOVES = frozenset(
-    (
-        *("broadcast_in_dim", "concatenate", "copy", "copy_p", "dynamic_slice", "expand_dims"),
-        *("dynamic_update_slice", "gather", "optimization_barrier", "pad", "reshape", "rev"),
-        *("select_n", "slice", "split", "squeeze", "stop_gradient", "transpose"),
-    )
-)
+def _pair(hi, lo, aval):
+    """One result of moving both parts; what is not floating moved along."""
+    return DoubleDouble(hi, lo) if is_float(aval.dtype) else hi
+
+
+def _from_exact(x):
+    """Integers and booleans as pairs, those of 64 bits in two parts."""
+    if x.dtype.itemsize < 8:
+        return _lift(x.astype(np.float64))
+    low = x & x.dtype.type(2**32 - 1)
+    return pairs.two_sum((x - low).astype(np.float64), low.astype(np.float64))
 
 
 def _convert(x, *, new_dtype, **_):
@@ -119,9 +127,14 @@ def _convert(x, *, new_dtype, **_):
         return x
     if new_dtype == jnp.bool:
         return x.hi != 0
-    whole = jnp.trunc(x.hi)  # towards zero: a low part of the other sign takes one away
-    over = (whole == x.hi) & (x.lo != 0) & (jnp.signbit(x.lo) != jnp.signbit(x.hi))
-    return (whole - jnp.where(over, jnp.sign(x.hi), 0.0)).astype(new_dtype)
+    limits = jnp.iinfo(new_dtype)
+    x = _min(_max(x, pairs.constant(int(limits.min), x)), pairs.constant(int(limits.max), x))
+    size = pairs.absolute(x)
+    high = jnp.floor(size.hi)
+    low = jnp.where(high == size.hi, jnp.floor(size.lo), 0.0).astype(np.int64)
+    half = jnp.floor(high / 2)  # 2**64 is no integer of 64 bits, but a sum that wraps around is
+    whole = (high - half).astype(np.uint64) + half.astype(np.uint64) + low.astype(np.uint64)
+    return jnp.where(jnp.signbit(x.hi), -whole, whole).astype(new_dtype)
 
 
 def _power(x, *, y):

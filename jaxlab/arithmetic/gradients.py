@@ -100,11 +100,7 @@ def gradient_report(
     >>> [(row.name, row.underflow) for row in report.rows]
     [("['b']", 1.0), ("['w']", 0.0), ('all', 0.333...)]
     """
-    if jax.tree.structure(gradient) != jax.tree.structure(reference):
-        raise ValueError(
-            f"reference: got {jax.tree.structure(reference)}, expected "
-            f"{jax.tree.structure(gradient)} as for gradient"
-        )
+    errors.check_match(gradient, reference)
     paths, _ = jax.tree.flatten_with_path(gradient)
     if not paths:
         raise ValueError("gradient: got no leaves, expected at least one array")

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import Jaxpr, JaxprEqn, Var, jaxprs_in_params
 
 from jaxlab.arithmetic._source import Location, in_backward, location
 from jaxlab.arithmetic.formats import Format, as_format
@@ -18,16 +18,19 @@ from jaxlab.arithmetic.formats import Format, as_format
 class Finding(NamedTuple):
     """An equation whose result has another floating dtype than its inputs.
 
+    Numbers written into the program are no inputs: they have the dtype that they meet.
+
     Attributes
     ----------
     change
         ``"wider"``: the result's dtype holds numbers that no floating input's dtype holds. For an
-        equation without floating inputs, the arguments of the function count as its inputs.
-        ``"narrower"``: it is strictly narrower than the widest input.
+        equation without floating inputs, the arguments of the function count as its inputs; if
+        these are not floating either, every dtype is wider.
+        ``"narrower"``: it is strictly narrower than a floating input's.
     primitive
         Name of the JAX primitive.
     inputs
-        Names of the floating dtypes of its inputs.
+        Names of the floating dtypes of its inputs, without numbers written into the program.
     output
         Name of the dtype of the result.
     where
@@ -89,7 +92,8 @@ class Audit(NamedTuple):
         Raises
         ------
         TypeError
-            Listing every equation (with file and line), argument and constant that is wider.
+            Listing every equation (with file and line), argument, constant and result that is
+            wider, and how many values of each wider dtype there are.
 
         Examples
         --------
@@ -99,6 +103,8 @@ class Audit(NamedTuple):
         limit = as_format(fmt)
         named = [("argument", name) for name in self.inputs]
         named += [("constant", name) for name in self.constants]
+        named += [("result", name) for name in self.outputs]
+        named += [(f"{count} values", name) for name, count in self.dtypes.items()]
         guilty = [f"{what} of dtype {n}" for what, n in named if not limit.holds(as_format(n))]
         guilty += [str(finding) for finding in self.wider_than(fmt)]
         if guilty:
@@ -138,11 +144,11 @@ def audit(fn: Callable[..., Any]) -> Callable[..., Audit]:
         findings: list[Finding] = []
         dtypes: dict[str, int] = {}
         for eqn, where, backward in _equations(program.jaxpr, Location("<unknown>", 0, ""), False):
-            own = _names(atom.aval for atom in eqn.invars)
+            own = _names(atom.aval for atom in eqn.invars if isinstance(atom, Var))
             for output in _names(var.aval for var in eqn.outvars):
                 dtypes[output] = dtypes.get(output, 0) + 1
-                change = _change(output, own or inputs)
-                if change and not _programs(eqn):
+                change = _change(output, own, inputs)
+                if change and not list(jaxprs_in_params(eqn.params)):
                     name = eqn.primitive.name
                     findings.append(Finding(change, name, own, output, where, backward))
         return Audit(inputs, constants, outputs, dtypes, tuple(findings))
@@ -157,20 +163,10 @@ def _equations(
     for eqn in jaxpr.eqns:
         own = location(eqn)
         where = own if own.line else around
-        behind = backward or in_backward(eqn)
+        behind = in_backward(eqn, backward)
         yield eqn, where, behind
-        for program in _programs(eqn):
+        for program in jaxprs_in_params(eqn.params):
             yield from _equations(program, where, behind)
-
-
-def _programs(eqn: JaxprEqn) -> list[Jaxpr]:
-    """The programs among an equation's parameters."""
-    leaves = jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program)
-    return [x.jaxpr if isinstance(x, ClosedJaxpr) else x for x in leaves if _is_program(x)]
-
-
-def _is_program(x: Any) -> bool:
-    return isinstance(x, Jaxpr | ClosedJaxpr)
 
 
 def _names(avals: Any) -> tuple[str, ...]:
@@ -179,13 +175,13 @@ def _names(avals: Any) -> tuple[str, ...]:
     return tuple(dtype.name for dtype in dtypes if jnp.issubdtype(dtype, jnp.floating))
 
 
-def _change(output: str, inputs: tuple[str, ...]) -> Literal["wider", "narrower"] | None:
-    if not inputs or {output} == set(inputs):
-        return None
-    result, sources = as_format(output), [as_format(name) for name in inputs]
-    if not any(source.holds(result) for source in sources):
+def _change(
+    output: str, own: tuple[str, ...], arguments: tuple[str, ...]
+) -> Literal["wider", "narrower"] | None:
+    result = as_format(output)
+    if not any(as_format(name).holds(result) for name in own or arguments):
         return "wider"
-    return "narrower" if any(_wider(source, result) for source in sources) else None
+    return "narrower" if any(_wider(as_format(name), result) for name in own) else None
 
 
 def _wider(a: Format, b: Format) -> bool:
