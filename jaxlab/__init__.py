@@ -7,7 +7,7 @@
 ``jl.networks``
     What a model is: multilayer perceptrons, initialisers, constructions, adapters.
 ``jl.regions``
-    What a ReLU network looks like: activation patterns, exact pieces along a line.
+    What a ReLU network looks like: exact regions on lines, planes and in n dimensions.
 ``jl.training``
     How a model moves: precision policies, updates, ensembles of random initialisations.
 ``jl.studies``
