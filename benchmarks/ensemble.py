@@ -1,12 +1,15 @@
-"""Training a thousand small networks at once: jaxlab beside a hand-written JAX loop and torch."""
+"""Training a thousand small networks at once: jaxlab beside a hand-written JAX loop and torch.
+
+A row's ``ratio_to_jaxlab`` is its time over jaxlab's in the same case: above 1, jaxlab is faster.
+"""
 
 import itertools
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.racing import Contender, Racer, race
 from jaxlab.networks import mlp
 from jaxlab.training import Policy, ensemble, gradient_descent, mean_squared_error, metrics
 
@@ -15,65 +18,44 @@ RATE = 0.01
 
 
 def main(nets: int = 1000, steps: int = 200, repeats: int = 3, dry: bool = False) -> dict:
-    """Time full-batch gradient descent in float32 for 64 and 256 points; best of ``repeats``.
-
-    Contenders take turns within every repeat, so that a busy machine slows all of them. Compile
-    times are first calls less the best time. ``dry`` runs tiny sizes to see that all is well.
-    """
+    """Time full-batch gradient descent in float32 for 64 and 256 points; ``dry`` is tiny."""
     if dry:
         nets, steps, repeats = 8, 3, 1
     rows = []
     for points in (64, 256):
         case = f"K={nets} 1-[16]^3-1 n={points} steps={steps} float32"
-        rows += time_case(case, contenders(nets, steps, points), nets * steps, repeats)
-    return {"title": "Ensemble training throughput", "rows": rows}
+        rows += race(case, contenders(nets, steps, points), repeats, "ratio_to_jaxlab")
+    for row in rows:
+        if "seconds" in row:
+            row["network_steps_per_second"] = nets * steps / row["seconds"]
+    return {"title": f"Ensemble training throughput (best of {repeats})", "rows": rows}
 
 
-def contenders(nets, steps, points):
-    """Name -> (run, share of the networks it runs); run blocks until the result is there."""
+def contenders(nets: int, steps: int, points: int) -> list[Contender]:
+    """Every way to train the ensemble; the slow ones do a share of the work."""
     params = jax.jit(jax.vmap(initial))(jax.random.split(jax.random.key(0), nets))
     x = jnp.linspace(-1.0, 1.0, points, dtype=jnp.float32)[:, None]
     data = (x, jnp.sin(3 * x))
-    found = {
-        "jaxlab ensemble": (jaxlab_runner(params, data, steps, True), 1.0),
-        "jaxlab ensemble, batch_invariant=False": (jaxlab_runner(params, data, steps, False), 1.0),
-        "hand-written vmap(grad) in fori_loop": (hand_runner(params, data, steps), 1.0),
-    }
-    few = max(1, min(nets, 10))
-    found[f"Python loop over networks ({few} run, extrapolated)"] = (
-        loop_runner(params, data, steps, few),
-        few / nets,
-    )
-    torch_run, share = torch_runner(params, data, steps)
-    if torch_run is not None:
-        label = "torch.func vmap(grad)" + (f" ({share:.0%} of steps, extrapolated)" * (share < 1))
-        found[label] = (torch_run, share)
-    return found
-
-
-def time_case(case, runs, network_steps, repeats):
-    """Rows of one case: best seconds, first call less best, throughput, ratio to jaxlab."""
-    first, best = {}, dict.fromkeys(runs, float("inf"))
-    for name, (run, share) in runs.items():
-        first[name] = clock(run) / share
-    for _ in range(repeats):
-        for name, (run, share) in runs.items():
-            best[name] = min(best[name], clock(run) / share)
-    own = best[next(iter(runs))]
+    some, few = min(nets, 10), min(steps, 20)
     return [
-        {
-            "case": case,
-            "contender": name,
-            "seconds": best[name],
-            "compile_seconds": max(0.0, (first[name] - best[name]) * share),
-            "network_steps_per_second": network_steps / best[name],
-            "ratio_to_jaxlab": own / best[name],
-        }
-        for name, (_, share) in runs.items()
+        ("jaxlab ensemble", lambda: jaxlab_racer(params, data, steps, True)),
+        (
+            "jaxlab ensemble, batch_invariant=False",
+            lambda: jaxlab_racer(params, data, steps, False),
+        ),
+        ("hand-written vmap(grad) in fori_loop", lambda: hand_racer(params, data, steps)),
+        (
+            f"Python loop over networks ({some} run, extrapolated)",
+            lambda: loop_racer(params, data, steps, some),
+        ),
+        (
+            f"torch.func vmap(grad) ({few / steps:.0%} of steps, extrapolated)",
+            lambda: torch_racer(params, data, few, few / steps),
+        ),
     ]
 
 
-def jaxlab_runner(params, data, steps, invariant):
+def jaxlab_racer(params, data, steps, invariant):
     policy = Policy.native("float32")
     nets = params[0].bias.shape[0]
     keys = jax.random.split(jax.random.key(1), nets)
@@ -81,7 +63,7 @@ def jaxlab_runner(params, data, steps, invariant):
     measured = {"loss": metrics.loss, "gradient": metrics.gradient_norm}
 
     def run():
-        history = ensemble(
+        return ensemble(
             mean_squared_error(policy),
             params,
             data,
@@ -93,12 +75,11 @@ def jaxlab_runner(params, data, steps, invariant):
             learning_rate=rates,
             batch_invariant=invariant,
         )
-        jax.block_until_ready(history)
 
-    return run
+    return Racer(run)
 
 
-def hand_runner(params, data, steps):
+def hand_racer(params, data, steps):
     gradient = jax.vmap(jax.grad(squared_error), (0, None))
 
     @jax.jit
@@ -108,10 +89,10 @@ def hand_runner(params, data, steps):
 
         return jax.lax.fori_loop(0, steps, body, params)
 
-    return lambda: jax.block_until_ready(train(params))
+    return Racer(lambda: train(params))
 
 
-def loop_runner(params, data, steps, few):
+def loop_racer(params, data, steps, few):
     @jax.jit
     def step(p):
         return jax.tree.map(lambda a, g: a - RATE * g, p, jax.grad(squared_error)(p, data))
@@ -124,18 +105,14 @@ def loop_runner(params, data, steps, few):
                 p = step(p)
             jax.block_until_ready(p)
 
-    return run
+    return Racer(run, share=few / params[0].bias.shape[0])
 
 
-def torch_runner(params, data, steps):
-    """The torch.func contender and the share of the steps it runs; (None, 0) without torch."""
-    try:
-        import torch
-    except ImportError:
-        return None, 0.0
+def torch_racer(params, data, steps, share):
+    import torch
+
     weights = [torch.tensor(np.array(leaf)) for leaf in jax.tree.leaves(params)]
     x, y = (torch.tensor(np.array(leaf)) for leaf in data)
-    few = max(1, min(steps, 20))
 
     def loss(*leaves):
         h = x
@@ -149,11 +126,11 @@ def torch_runner(params, data, steps):
 
     def run():
         now = weights
-        for _ in range(few):
+        for _ in range(steps):
             now = [w - RATE * g for w, g in zip(now, gradient(*now), strict=True)]
         return now
 
-    return run, few / steps
+    return Racer(run, share=share)
 
 
 def initial(key):
@@ -168,12 +145,6 @@ def squared_error(params, data):
     x, y = data
     residual = mlp.apply(params, x) - y
     return jnp.mean(residual * residual)
-
-
-def clock(run):
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Estimates with intervals: means, paired ratios, exponents and power laws."""
+"""Estimates with intervals: means, geometric means, exponents and power laws."""
 
 from typing import NamedTuple
 
@@ -51,18 +51,28 @@ def _t_quantile(level: float, freedom: int) -> float:
     return float(special.stdtrit(freedom, (1 + level) / 2))
 
 
-def ratio(numerator: ArrayLike, denominator: ArrayLike, level: float = LEVEL) -> Estimate:
-    """Geometric mean of paired ratios, with Student's t interval on their logarithms.
+def geometric_mean(samples: ArrayLike, level: float = LEVEL) -> Estimate:
+    """Geometric mean of independent samples, with Student's t interval on their logarithms.
 
     Examples
     --------
-    >>> ratio([2.0, 8.0], [1.0, 2.0]).value
-    2.82...
+    >>> geometric_mean([2.0, 8.0]).value
+    4.0
     """
-    logs = np.log(np.asarray(numerator, np.float64) / np.asarray(denominator, np.float64))
-    estimate = mean(logs, level)
+    estimate = mean(np.log(np.asarray(samples, np.float64)), level)
     value, low, high = (float(np.exp(v)) for v in estimate[:3])
     return Estimate(value, low, high, level)
+
+
+def simultaneous(number: int, level: float = LEVEL) -> float:
+    """Level of each of several intervals that hold all at once with ``level`` (Bonferroni).
+
+    Examples
+    --------
+    >>> simultaneous(2, 0.9)
+    0.95
+    """
+    return 1 - (1 - level) / number
 
 
 def exponent(

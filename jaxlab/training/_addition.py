@@ -39,7 +39,7 @@ def add(
             p = add_plainly(p, u, plan.parameters, draw)
         elif plan.master is not None:
             p, m = add_to_master(m, u, plan.master, plan.parameters, p.dtype, draw)
-        elif plan.compensation is not None:
+        else:
             p, m = add_compensated(p, u, m, plan.parameters, plan.compensation)
         added.append(p)
         remembered.append(m)

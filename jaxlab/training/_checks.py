@@ -10,7 +10,7 @@ from jaxlab.training.precision import require_available
 
 def check_arguments(params, data, policy, checkpoints, key, batch_size):
     """Raise for arguments that do not fit; return the checkpoints as int32."""
-    require_available(policy)
+    require_available({f"policy.{name}": dtype for name, dtype in vars(policy).items()})
     if not jax.tree.leaves(params):
         raise ValueError("params: got no leaves, expected at least one array")
     check_leaves(params, policy.parameters, "params", "policy.parameters")

@@ -76,7 +76,8 @@ def store(
     """Round an array of moments to its format; finite ones beyond it become its largest number.
 
     With ``scaled`` the array is first multiplied by the power of two that takes its largest entry
-    next to the largest number of the format. With a key the rounding is stochastic.
+    into ``[2**(emax - 1), 2**emax)``, the binade below the format's highest one. With a key the
+    rounding is stochastic.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxlab.arithmetic import Format, as_format, float32, float64
-from jaxlab.training.precision import as_dtype
+from jaxlab.training.precision import NATIVE, as_dtype
 
 WeightRounding = Literal["nearest_even", "stochastic", "compensated"]
 """How ``p + u`` becomes a parameter."""
@@ -17,10 +17,8 @@ WeightRounding = Literal["nearest_even", "stochastic", "compensated"]
 MomentRounding = Literal["nearest_even", "stochastic"]
 """How a moment becomes a value of the format that it is kept in."""
 
-_NATIVE = ("bfloat16", "float16", "float32", "float64")
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """The arguments of :func:`jaxlab.training.low_precision`, checked, as formats and a dtype.
 
@@ -31,7 +29,10 @@ class Plan:
 
     Examples
     --------
-    >>> plan = Plan("bf16", None, None, None, None, "compensated", "nearest_even", False, "fp32")
+    >>> plan = Plan(
+    ...     parameters="bf16", moments=None, update=None, master=None, compensation=None,
+    ...     rounding="compensated", moments_rounding="nearest_even", scaled_moments=False,
+    ...     arithmetic="fp32")
     >>> plan.moments.name, plan.compensation.name, plan.arithmetic
     ('float32', 'bfloat16', dtype('float32'))
     """
@@ -74,6 +75,7 @@ class Plan:
                 )
             object.__setattr__(self, field, fmt)
         _check_weights(self)
+        _check_moments(self)
 
     @property
     def memory(self) -> Format | None:
@@ -89,18 +91,9 @@ def carrier(fmt: Format) -> np.dtype:
     >>> carrier(as_format("bf16")), carrier(as_format("e4m3")), carrier(float64)
     (dtype(bfloat16), dtype('float32'), dtype('float64'))
     """
-    if fmt.dtype is not None and fmt.dtype.name in _NATIVE:
+    if fmt.dtype is not None and fmt.dtype.name in NATIVE:
         return fmt.dtype
     return np.dtype(np.float32 if float32.holds(fmt) else np.float64)
-
-
-def check_available(plan: Plan) -> None:
-    """Raise unless JAX can hold the arithmetic (float64 needs x64), and so every format."""
-    if jax.dtypes.canonicalize_dtype(plan.arithmetic) != plan.arithmetic:
-        raise ValueError(
-            "arithmetic: got float64 while x64 is off, expected float32 or "
-            "jax.config.update('jax_enable_x64', True)"
-        )
 
 
 def check_parameters(plan: Plan, params: PyTree) -> None:
@@ -136,4 +129,16 @@ def _check_weights(plan):
         raise ValueError(
             f"rounding: got 'stochastic' with parameters {plan.parameters.name}, expected a "
             f"narrower format than {(plan.master or float64).name}"
+        )
+
+
+def _check_moments(plan):
+    """Raise if moments that are not rounded are to be rounded in some way."""
+    if not plan.moments.holds(as_format(plan.arithmetic)):
+        return
+    if plan.moments_rounding == "stochastic" or plan.scaled_moments:
+        field = "scaled_moments" if plan.scaled_moments else "moments_rounding"
+        raise ValueError(
+            f"{field}: got {getattr(plan, field)!r} with moments {plan.moments.name}, expected a "
+            f"narrower format than arithmetic = {plan.arithmetic}"
         )

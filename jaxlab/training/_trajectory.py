@@ -74,6 +74,7 @@ class _Attempt(NamedTuple):
     loss: Float[Array, ""]
     gradient: PyTree
     updates: PyTree
+    proposed: PyTree
     state: PyTree
 
 
@@ -166,6 +167,7 @@ def train(
             attempt.loss,
             problem.data,
             carry.state,
+            attempt.proposed,
         )
         return {name: metric(snapshot) for name, metric in metrics.items()}
 
@@ -215,7 +217,7 @@ def log_checkpoints(last: int, per_decade: int = 10) -> tuple[int, ...]:
 
 
 def _attempt(problem: _Problem, carry: _Carry) -> _Attempt:
-    """Loss, gradient, updates and next state at the current parameters."""
+    """Loss, gradient, updates, parameters and state of the next step."""
     policy = problem.policy
     batch = _batch(problem, carry.step)
     low = convert_tree(carry.params, policy.compute)
@@ -230,14 +232,14 @@ def _attempt(problem: _Problem, carry: _Carry) -> _Attempt:
     wide = convert_tree(carry.params, policy.update)
     updates, state = problem.update.step(gradient, carry.state, wide)
     check_leaves(updates, policy.update, "update.step: updates", "policy.update")
-    return _Attempt(value, gradient, updates, state)
+    proposed, state = problem.update.apply(carry.params, updates, state)
+    return _Attempt(value, gradient, updates, proposed, state)
 
 
 def _advance(problem: _Problem, carry: _Carry, attempt: _Attempt) -> _Carry:
     """Take one step, skip it (overflow under dynamic scaling) or freeze (anything nonfinite)."""
-    proposed, state = problem.update.apply(carry.params, attempt.updates, attempt.state)
     finite_loss = jnp.isfinite(attempt.loss)
-    finite = finite_loss & _all_finite(attempt.gradient, proposed)
+    finite = finite_loss & _all_finite(attempt.gradient, attempt.proposed)
     running = carry.failed_at < 0
     scaling, skip = carry.scaling, jnp.zeros((), bool)
     if problem.scaling is not None and problem.scaling.growth_interval is not None:
@@ -252,8 +254,8 @@ def _advance(problem: _Problem, carry: _Carry, attempt: _Attempt) -> _Carry:
     failed = running & ~finite & ~skip
     return _Carry(
         step=carry.step + 1,
-        params=_select(take, proposed, carry.params),
-        state=_select(take, state, carry.state),
+        params=_select(take, attempt.proposed, carry.params),
+        state=_select(take, attempt.state, carry.state),
         scaling=scaling,
         failed_at=jnp.where(failed, carry.step, carry.failed_at),
         skipped=carry.skipped + skip.astype(jnp.int32),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxlab.networks import mlp
-from jaxlab.training.precision import add_update, convert, convert_tree
+from jaxlab.training.precision import convert, convert_tree
 
 
 class Snapshot(NamedTuple):
@@ -30,6 +30,8 @@ class Snapshot(NamedTuple):
         All the data, in ``compute``.
     state
         The optimiser's, before the step.
+    proposed
+        What the next step makes of the parameters, in ``parameters``, whether or not it is taken.
     """
 
     step: Int[Array, ""]
@@ -39,6 +41,7 @@ class Snapshot(NamedTuple):
     loss: Float[Array, ""]
     data: PyTree = ()
     state: PyTree = ()
+    proposed: PyTree = ()
 
 
 Metric = Callable[[Snapshot], PyTree]
@@ -132,28 +135,30 @@ def gradient_zero_share(snapshot: Snapshot) -> Float[Array, ""]:
 
 
 def stagnated_share(snapshot: Snapshot) -> Float[Array, ""]:
-    """Share of the nonzero updates that change nothing: ``round(p + u) == p``.
+    """Share of the nonzero updates that change nothing: the optimiser makes ``p`` of ``p + u``.
 
     Rounding to nearest loses ``u`` once it is below half an ulp of ``p`` (Xia, Massei,
-    Hochstenbach and Koren 2024). The sum is the one that training performs with an optimiser that
-    leaves it to training; :func:`jaxlab.training.low_precision` adds in its own way and counts
-    itself, see :func:`jaxlab.training.optimisers.lost_share`. 0 if all updates are zero.
+    Hochstenbach and Koren 2024). What a master copy or a compensation remembers counts as lost
+    here, and not in :func:`jaxlab.training.optimisers.lost_share`. 0 if all updates are zero.
 
     Examples
     --------
+    >>> from jaxlab.training.precision import add_update
     >>> p, u = jnp.ones(2, jnp.bfloat16), jnp.array([1e-3, 1e-2], jnp.bfloat16)
-    >>> stagnated_share(Snapshot(jnp.int32(0), p, u, u, jnp.bfloat16(0)))
+    >>> stagnated_share(
+    ...     Snapshot(jnp.int32(0), p, u, u, jnp.bfloat16(0), proposed=add_update(p, u)))
     Array(0.5, dtype=float32)
     """
 
-    # The sum that training performs: only add_update rounds. Counts per leaf, not one long vector:
-    # joining many small arrays is what would take time to compile.
-    def counts(p, u):
+    # Counts per leaf, not one long vector: joining many small arrays would take time to compile.
+    def counts(p, u, proposed):
         nonzero = u != 0
-        lost = nonzero & (add_update(p, u) == p)
+        lost = nonzero & (proposed == p)
         return jnp.stack([jnp.sum(lost, dtype=jnp.int32), jnp.sum(nonzero, dtype=jnp.int32)])
 
-    leaves = jax.tree.leaves(jax.tree.map(counts, snapshot.params, snapshot.updates))
+    leaves = jax.tree.leaves(
+        jax.tree.map(counts, snapshot.params, snapshot.updates, snapshot.proposed)
+    )
     lost, nonzero = sum(leaves, jnp.zeros(2, jnp.int32))
     return lost.astype(_wide()) / jnp.maximum(nonzero, 1).astype(_wide())
 

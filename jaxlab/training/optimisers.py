@@ -19,11 +19,10 @@ from jaxlab.training._plan import (
     MomentRounding,
     Plan,
     WeightRounding,
-    check_available,
     check_parameters,
 )
 from jaxlab.training.metrics import Snapshot
-from jaxlab.training.precision import convert_tree
+from jaxlab.training.precision import convert_tree, require_available
 from jaxlab.training.updates import Update, from_optax
 
 
@@ -148,11 +147,13 @@ def low_precision(
         Of the parameters: ``nearest_even``, ``stochastic``, or ``compensated`` (to nearest, with
         Kahan's compensation; not with a master copy).
     moments_rounding
-        ``nearest_even`` or ``stochastic``.
+        ``nearest_even`` or ``stochastic``; like ``scaled_moments`` only for moments narrower than
+        the arithmetic.
     scaled_moments
-        Keep every array of moments with an exponent of its own, so that its largest entry is next
-        to the format's largest number. Entries further below it than the format reaches (2**39 in
-        float16, a ratio of 2**19 between gradients) still underflow.
+        Keep every array of moments with an exponent of its own, which takes its largest entry to
+        the binade below the format's highest one (2**14 to 2**15 in float16), where no rounding
+        overflows. Entries further below it than the format reaches (2**39 in float16, a ratio of
+        2**19 between gradients) still underflow.
     arithmetic
         float32 or float64; must hold the other formats.
 
@@ -190,15 +191,15 @@ def low_precision(
     0.992188 0
     """
     plan = Plan(
-        parameters,
-        moments,
-        update,
-        master,
-        compensation,
-        rounding,
-        moments_rounding,
-        scaled_moments,
-        arithmetic,
+        parameters=parameters,
+        moments=moments,
+        update=update,
+        master=master,
+        compensation=compensation,
+        rounding=rounding,
+        moments_rounding=moments_rounding,
+        scaled_moments=scaled_moments,
+        arithmetic=arithmetic,
     )
     return _wrap(plan, transformation)
 
@@ -208,7 +209,7 @@ def _wrap(plan: Plan, transformation: Any) -> Update:
     inner = from_optax(transformation)
 
     def init(key, params):
-        check_available(plan)
+        require_available({"arithmetic": plan.arithmetic})
         check_parameters(plan, params)
         wide = convert_tree(params, plan.arithmetic)
         state = inner.init(key, wide)

@@ -1,6 +1,7 @@
 """Which number format each part of a training step uses, and where it is rounded."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxlab.arithmetic import as_format, bfloat16, round_to
 
-_NATIVE = ("bfloat16", "float16", "float32", "float64")
+NATIVE = ("bfloat16", "float16", "float32", "float64")
+"""The dtypes that training runs in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,25 +128,36 @@ def as_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
         found = as_format(dtype).dtype
     except ValueError:
         found = None
-    if found is None or found.name not in _NATIVE:
-        raise ValueError(f"{name}: got {dtype!r}, expected one of {', '.join(_NATIVE)}")
+    if found is None or found.name not in NATIVE:
+        raise ValueError(f"{name}: got {dtype!r}, expected one of {', '.join(NATIVE)}")
     return found
 
 
-def require_available(policy: Policy) -> None:
-    """Raise unless JAX can hold every dtype of the policy (float64 needs x64).
+def require_available(dtypes: Mapping[str, np.dtype]) -> None:
+    """Raise unless JAX can hold every dtype (float64 needs x64).
+
+    Parameters
+    ----------
+    dtypes
+        By the name of the argument.
 
     Raises
     ------
     ValueError
-        Naming the first field that is float64 while x64 is off.
+        Naming the first one that is float64 while x64 is off.
+
+    Examples
+    --------
+    >>> require_available({"arithmetic": np.dtype("float64")})
+    Traceback (most recent call last):
+    ...
+    ValueError: arithmetic: got float64 while x64 is off, expected a narrower dtype or ...
     """
-    for field in dataclasses.fields(policy):
-        dtype = getattr(policy, field.name)
+    for name, dtype in dtypes.items():
         if jax.dtypes.canonicalize_dtype(dtype) != dtype:
             raise ValueError(
-                f"policy.{field.name}: got {dtype.name} while x64 is off, expected a narrower "
-                "dtype or jax.config.update('jax_enable_x64', True)"
+                f"{name}: got {dtype.name} while x64 is off, expected a narrower dtype or "
+                "jax.config.update('jax_enable_x64', True)"
             )
 
 

@@ -124,7 +124,7 @@ def perturbed_gradient_descent(
     """
 
     def init(key, params):
-        if biases_only and not any(_is_bias(path) for path, _ in _leaves(params)):
+        if biases_only and not any(is_bias(path) for path, _ in _leaves(params)):
             raise ValueError("biases_only: got params without a leaf called 'bias'")
         return PerturbedState(key, _scalar(learning_rate, params), _scalar(epsilon, params))
 
@@ -134,7 +134,7 @@ def perturbed_gradient_descent(
         updates = []
         for index, (path, g) in enumerate(leaves):
             u = _like(state.learning_rate, g) * g
-            if not biases_only or _is_bias(path):
+            if not biases_only or is_bias(path):
                 u = u * _noise(jax.random.fold_in(draw, index), state.epsilon, g)
             updates.append(-u)
         return jax.tree.unflatten(structure, updates), state._replace(key=key)
@@ -171,6 +171,18 @@ def from_optax(transformation: Any) -> Update:
     return Update(init, step)
 
 
+def is_bias(path: Any) -> bool:
+    """Whether a leaf's path in its pytree ends with the name ``bias``.
+
+    Examples
+    --------
+    >>> [is_bias(path) for path, _ in jax.tree.leaves_with_path({"bias": 0, "weight": 1})]
+    [True, False]
+    """
+    last = path[-1] if path else None
+    return getattr(last, "name", getattr(last, "key", None)) == "bias"
+
+
 @contextlib.contextmanager
 def standard_promotion():
     """Promotion of dtypes and ranks as optax expects them, while its code is traced.
@@ -203,8 +215,3 @@ def _noise(key, epsilon, gradient):
 
 def _leaves(tree):
     return jax.tree.leaves_with_path(tree)
-
-
-def _is_bias(path):
-    last = path[-1] if path else None
-    return getattr(last, "name", getattr(last, "key", None)) == "bias"

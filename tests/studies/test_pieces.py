@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from jaxlab.studies import _study, pieces
-from jaxlab.studies.pieces import models
+from jaxlab.studies.pieces import models, trained
 from jaxlab.studies.pieces.config import POLICIES
 from jaxlab.studies.pieces.constructed import square_errors
+from jaxlab.studies.pieces.counting import NO_COUNT
 
 TINY = pieces.Config(
     initial_widths=(5, 10),
@@ -58,6 +59,8 @@ def test_every_variable_is_filled(dataset):
             assert (values != -1).all(), name
         elif name.startswith("square"):
             assert np.isfinite(variable.sel(construction="yarotsky square").values).all()
+        elif name == "gradient_share":  # where no entry is zero, there is no share of the zeros
+            assert np.isfinite(variable.drop_sel(entry="from zero").values).all()
         else:
             assert np.isfinite(values).all(), name
         assert variable.attrs["long_name"]
@@ -88,6 +91,7 @@ def test_all_claims_are_judged_and_the_exact_ones_supported(dataset):
         ("square_sup_error", lambda v: v * (1 + 2**-52), "Yarotsky's s_n", "refuted"),
         ("initial_pieces", lambda v: v + 3, "One hidden layer", "refuted"),
         ("step_regions", lambda v: v * 1000, "After one noisy step", "refuted"),
+        ("step_regions", lambda v: v * 0 - 2, "After one noisy step", "inconclusive"),
         ("step_pieces", lambda v: v // 4 + 1, "The usual sawtooth", "refuted"),
         ("trained_pieces", lambda v: v * 0 + 10**6, "From He's start", "refuted"),
         ("trained_pieces", lambda v: v * 0 + 1, "Milkert, Hyde and Laine", "refuted"),
@@ -99,6 +103,26 @@ def test_a_claim_fails_on_data_that_contradict_it(dataset, variable, change, cla
     )
     assert of(dataset, claim) != verdict
     assert of(doctored, claim) == verdict
+
+
+def test_means_below_the_bound_do_not_support_it_where_their_intervals_are_not(dataset):
+    means = dataset.step_regions.mean("draw")
+    at_the_bound = dataset.assign(step_bound=means * (1 + 1e-9))
+    assert of(at_the_bound, "After one noisy step") == "inconclusive"
+    assert of(dataset.assign(step_bound=means * 2), "After one noisy step") == "supported"
+
+
+def test_a_steep_or_loose_power_law_does_not_support_the_assumption(dataset):
+    depth = dataset.step_depth.values
+    scatter = np.where(np.arange(len(depth)) % 2, 1.5, 1 / 1.5)
+    for values, verdict in (
+        (depth**2.0, "supported"),
+        (depth**6.0, "refuted"),
+        (depth * scatter, "inconclusive"),
+    ):
+        reciprocal = dataset.mean_reciprocal.copy()
+        reciprocal.loc[{"step_network": "trained from He"}] = values
+        assert of(dataset.assign(mean_reciprocal=reciprocal), "(A) The mean") == verdict
 
 
 def test_claims_without_their_data_are_inconclusive(dataset):
@@ -146,6 +170,21 @@ def test_the_smallest_configuration_has_claims_and_figures():
     dataset = pieces.run(smallest)
     assert pieces.claims(dataset)
     assert len(pieces.figures(dataset)) == 8
+
+
+def test_a_run_that_is_frozen_has_no_counts_from_there_on():
+    # One step of rate 1e45 ends at finite parameters, with pieces to count, and an infinite loss.
+    config = dataclasses.replace(TINY, training_learning_rates=(1e-3, 1e45), training_seeds=2)
+    cell = _study.Cell("sawtooth-float64", {"model": 1, "policy": 0})
+    with jax.enable_x64(True):
+        values = trained.compute(config, cell)
+    steps = np.array(trained.checkpoints(config))
+    later = steps > values["steps_taken"][..., None]
+    assert not later[:, 0].any()
+    assert (later[:, 1] == (steps > 1)).all()
+    for name in ("trained_pieces", "trained_regions"):
+        np.testing.assert_array_equal(values[name] == NO_COUNT, later)
+        assert (values[name][~later] > 0).all()
 
 
 def test_every_format_starts_from_identical_reals():

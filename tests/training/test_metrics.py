@@ -8,6 +8,7 @@ import pytest
 from jaxlab.networks.mlp import Layer
 from jaxlab.training import metrics
 from jaxlab.training.metrics import Snapshot
+from jaxlab.training.updates import add_updates
 
 SCALARS = (
     metrics.loss,
@@ -24,7 +25,9 @@ SCALARS = (
 def snapshot(params, gradient=None, updates=None):
     gradient = params if gradient is None else gradient
     updates = gradient if updates is None else updates
-    return Snapshot(jnp.int32(0), params, gradient, updates, jnp.ones((), params[0].dtype))
+    proposed, _ = add_updates(params, updates, ())
+    loss = jnp.ones((), params[0].dtype)
+    return Snapshot(jnp.int32(0), params, gradient, updates, loss, proposed=proposed)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 
 from jaxlab.training import low_precision
+from jaxlab.training.updates import standard_promotion
 
 KEY = jax.random.key(0)
 
@@ -83,8 +84,11 @@ def test_integer_counters_and_keys_are_not_moments():
     noisy = optax.chain(optax.scale_by_adam(), optax.add_noise(0.01, 0.5, jax.random.key(3)))
     optimiser = low_precision(noisy, "bfloat16", moments="bfloat16")
     params = jnp.ones(4, jnp.bfloat16)
-    state = optimiser.init(KEY, params)
+    state, plain = optimiser.init(KEY, params), noisy.init(jnp.ones(4))
     for _ in range(2):
         _, state = optimiser.step(jnp.ones(4), state, params)
+        with standard_promotion():
+            _, plain = noisy.update(jnp.ones(4), plain)
     assert state.inner[0].count == 2
     assert state.inner[0].count.dtype == jnp.int32
+    assert state.inner[1].rng_key == plain[1].rng_key != jax.random.key(3)

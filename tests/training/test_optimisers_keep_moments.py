@@ -69,9 +69,12 @@ def test_adam_stays_finite_in_float16_from_1e7th_to_300(options, least, most):
     assert size.max() < most
     if options == {"moments": "float16"}:
         assert size.max() > 10  # the price of the raw format, and why it is not the default
-    else:
-        control = np.ones(params.shape) + np.cumsum(updates, axis=1)
-        np.testing.assert_allclose(params[:, -1], control[:, -1], atol=0.1)
+    if most < 2:
+        # A constant gradient moves the weight by RATE g / (|g| + eps) a step; float16 rounds each
+        # sum by at most 2**-12, and scaled float16 moments move it 3% too far at most.
+        gradients = np.asarray(GRADIENTS)
+        control = 1 - 300 * RATE * gradients / (gradients + 1e-8)
+        np.testing.assert_allclose(params[:, -1], control, rtol=0, atol=300 * (2**-12 + 3e-5))
 
 
 def test_raw_float16_moments_are_literally_rounded_and_end_at_the_largest_number():
@@ -110,9 +113,10 @@ def test_scaled_moments_are_rounded_to_the_format_times_a_power_of_two(name):
         x = (rng.uniform(0.1, 2, 64) * 2.0**exponent).astype(np.float32)
         kept, again, back = both(jnp.asarray(x))
         np.testing.assert_array_equal(np.asarray(kept.values, np.float32), again)
-        relative = np.abs(np.asarray(back, np.float64) - x) / x
-        # Two binades below the top every one of these formats but e2m1 is still normal.
-        assert relative.max() <= fmt.unit_roundoff * (1 if fmt.emin < -4 else 10)
+        # Half a gap: relative for normal numbers, and below them that of the smallest normal one.
+        smallest = fmt.smallest_normal * 2.0 ** float(kept.exponent)
+        error = np.abs(np.asarray(back, np.float64) - x)
+        assert np.all(error <= fmt.unit_roundoff * np.maximum(x, smallest))
         largest = np.abs(np.asarray(kept.values, np.float64)).max()
         if fmt.emax < 100:
             assert 2.0 ** (fmt.emax - 1) <= largest <= 2.0**fmt.emax

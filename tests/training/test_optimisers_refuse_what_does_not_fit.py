@@ -26,6 +26,9 @@ SGD = optax.sgd(0.1)
         ({"compensation": "float32"}, "compensation: got float32 with rounding 'nearest_even'"),
         ({"rounding": "up"}, "rounding"),
         ({"moments_rounding": "compensated"}, "moments_rounding"),
+        ({"moments_rounding": "stochastic"}, "moments_rounding: got 'stochastic' with moments"),
+        ({"scaled_moments": True}, "scaled_moments: got True with moments float32"),
+        ({"moments": "float32", "scaled_moments": True}, "scaled_moments: got True"),
         ({"master": "bfloat16", "rounding": "stochastic"}, "rounding: got 'stochastic' with"),
         (
             {"parameters": "float64", "arithmetic": "float64", "rounding": "stochastic"},

@@ -17,6 +17,7 @@ from jaxlab.training import (
     train,
 )
 from jaxlab.training import scaling as scalings
+from jaxlab.training.optimisers import lost_share
 
 KEY = jax.random.key(0)
 RATE = 0.05
@@ -86,6 +87,35 @@ def test_emulated_parameters_stay_in_their_format_on_a_float32_carrier():
     np.testing.assert_array_equal(weights, jnp.asarray(round_to(weights, "e4m3")))
     assert np.unique(np.asarray(weights)).size > 3
     assert history.metrics["loss"][-1] < 0.2 * history.metrics["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "policy", "rounding"),
+    [
+        ("e4m3", Policy.native("float32"), "nearest_even"),
+        ("e4m3", Policy.native("float32"), "stochastic"),
+        ("bfloat16", BRAIN, "nearest_even"),
+        ("bfloat16", BRAIN, "stochastic"),
+    ],
+)
+def test_the_share_of_stagnated_updates_is_that_of_the_optimisers_own_addition(
+    parameters, policy, rounding
+):
+    # The float32 that carries e4m3 would lose none of them, and the optimiser counts its last step.
+    descent = low_precision(optax.sgd(2.0**-4), parameters, rounding=rounding)
+    history = train(
+        squares,
+        jnp.full(8, 0.75, policy.parameters),
+        regression(),
+        descent,
+        policy=policy,
+        checkpoints=tuple(range(9)),
+        metrics={"ahead": metrics.stagnated_share, "behind": lost_share},
+        key=KEY,
+    )
+    ahead, behind = (np.asarray(history.metrics[name]) for name in ("ahead", "behind"))
+    np.testing.assert_array_equal(ahead[:-1], behind[1:])
+    assert 0 < ahead.max() <= 1
 
 
 def test_plain_descent_in_float32_formats_is_bitwise_gradient_descent():

@@ -36,21 +36,24 @@ STUDY = _study.Study(
     compute=_ALL.compute,
     claims=claims,
     figures=figures,
-    notes="Published: the noise model (relative, random, on the bias updates), assumptions (A) and "
-    "(B), and the form of the bound (linear in depth, inverse to the noise). Reconstructed by "
+    notes="Published: the noise model (relative, random, on the bias updates), assumptions (A) "
+    "and (B), and the form of the bound (linear in depth, inverse to the noise). Reconstructed by "
     "jaxlab, because the literal constants and hyper-parameters were not available: the constants "
     "of the bound (Banach's indicatrix), the slope-normalised sawtooth, and the landing steps, in "
     "which every bias update has size 1 and the exact step would arrive at the construction. The "
     "network counts as affine pieces and as activation regions, which the paper uses as a proxy; "
-    "every figure says which. Three kinds of training, never mixed: NATIVE (policies), what this "
-    "device does in this dtype: products may be fused into sums, and the CPU sums 16-bit dots in "
-    "float32; every format starts from the same reals as its float64 control. EMULATED (precision "
-    "p), the standard model in float64 storage: with scope 'gradient' the parameters, the data and "
-    "every operation of the forward and backward pass round once, to nearest even, dots and means "
-    "after an exact sum, while parameters and update stay float64; with scope 'step' the learning "
-    "rate, its product with the gradient, the sum and the stored parameters round too. NOISE MODEL "
-    "(noise exponent k), the exact float64 gradient with every entry, of weights and biases, "
-    "multiplied by 1 + 2^-k U, U uniform in (-1, 1) and drawn anew in every step.",
+    "every figure says which. A run whose step is not finite is frozen and has no count from "
+    "there on; comparisons leave its pair out and say how many. Three kinds of training, never "
+    "mixed: NATIVE (policies), what this device does in this dtype: products may be fused into "
+    "sums, and the CPU sums 16-bit dots in float32; every format starts from the same reals as "
+    "its float64 control. EMULATED (precision p), the standard model in float64 storage: with "
+    "scope 'gradient' the parameters, the data and every operation of the forward and backward "
+    "pass round once, to nearest even, dots and means after an exact sum, while parameters and "
+    "update stay float64; with scope 'step' the learning rate, its product with the gradient, the "
+    "sum and the stored parameters round too, which is not in the paper. NOISE MODEL (noise "
+    "exponent k), the exact float64 gradient with every entry, of weights and biases (the paper's "
+    "noise is on the bias updates), multiplied by 1 + 2^-k U, U uniform in (-1, 1) and drawn anew "
+    "in every step.",
 )
 
 

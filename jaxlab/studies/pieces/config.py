@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from jaxlab.arithmetic import Format, carrier_for
+
 POLICIES = (
     "float64",
     "float32",
@@ -84,9 +86,10 @@ class Config:
         and points are those of the training above.
     emulated_precisions
         The emulated formats are the IEEE-style ones with these numbers of significand bits, and
-        the noise levels their unit roundoffs 2**-p; from 2 to 25, the most that float64 carries.
+        the noise levels their unit roundoffs 2**-p; at most 25, see
+        :func:`jaxlab.arithmetic.carrier_for`.
     emulated_exponent_bits
-        Their exponent bits, from 2 to 10. With 8, p = 8 is bfloat16 and p = 24 is float32.
+        Their exponent bits, at most 9. With 8, p = 8 is bfloat16 and p = 24 is float32.
     emulated_scopes
         What rounds, of :data:`SCOPES`.
     emulated_learning_rates
@@ -139,8 +142,8 @@ class Config:
         points = self.training_points
         if points & (points - 1) or points > 256:
             raise ValueError(f"training_points: got {points}, expected a power of two, at most 256")
-        _check_range("emulated_precisions", self.emulated_precisions, 2, 25)
-        _check_range("emulated_exponent_bits", (self.emulated_exponent_bits,), 2, 10)
+        for precision in self.emulated_precisions:
+            _check_emulated(precision, self.emulated_exponent_bits)
 
 
 def _positive(value: object) -> bool:
@@ -153,9 +156,14 @@ def _check_some(name: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> N
         raise ValueError(f"{name}: got {chosen!r}, expected some of {known}")
 
 
-def _check_range(name: str, values: tuple[int, ...], least: int, most: int) -> None:
-    if not least <= min(values) <= max(values) <= most:
-        raise ValueError(f"{name}: got {values!r}, expected numbers from {least} to {most}")
+def _check_emulated(precision: int, exponent_bits: int) -> None:
+    try:
+        carrier_for(Format.ieee(exponent_bits=exponent_bits, precision=precision))
+    except ValueError as error:
+        raise ValueError(
+            f"emulated_precisions: got {precision} with emulated_exponent_bits {exponent_bits}, "
+            f"expected a format that can be emulated ({error})"
+        ) from error
 
 
 PRESETS = {

@@ -14,6 +14,7 @@ from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.counting import count
 
 CONSTRUCTIONS = (
     "sawtooth",
@@ -47,6 +48,9 @@ def template(config: Config) -> xr.Dataset:
             "constructed_pieces": Variable(by_depth, int, "affine pieces on [0, 1]"),
             "constructed_regions": Variable(by_depth, int, "activation regions on [0, 1]"),
             "constructed_pieces_wide": Variable(by_depth, int, "affine pieces on [-1, 2]"),
+            "constructed_undecided": Variable(
+                by_depth, int, "decisions of the counter within its tolerance, both counts"
+            ),
             "square_sup_error": Variable(by_depth, float, "sup |s - x^2| on [0, 1]"),
             "square_l2_error": Variable(by_depth, float, "integral of (s - x^2)^2 on [0, 1]"),
         },
@@ -67,12 +71,13 @@ def compute(config: Config, cell: Cell) -> Values:
     name = CONSTRUCTIONS[cell.index["construction"]]
     depth = config.constructed_depths[cell.index["constructed_depth"]]
     params = build(name, depth, named_key(config.seed, cell.name))
-    inside, outside = (regions.line.count(params, *ends) for ends in ((0.0, 1.0), (-1.0, 2.0)))
+    inside, outside = (count(params, *ends) for ends in ((0.0, 1.0), (-1.0, 2.0)))
     sup, square = square_errors(params) if name == "yarotsky square" else (np.nan, np.nan)
     return {
         "constructed_pieces": inside.pieces,
         "constructed_regions": inside.regions,
         "constructed_pieces_wide": outside.pieces,
+        "constructed_undecided": inside.undecided + outside.undecided,
         "square_sup_error": np.float64(sup),
         "square_l2_error": np.float64(square),
     }

@@ -6,6 +6,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
@@ -25,6 +27,14 @@ def panels(columns: int, *, rows: int = 1, width: float = 3.6, height: float = 3
     )
     plt.close(figure)  # keep pyplot's global list of open figures empty
     return figure, axes
+
+
+def legend_below(figure: Figure, ax: Axes, extra: Sequence[Line2D] = (), **options: Any) -> None:
+    """One legend below all panels: what one of them shows, and lines of one's own."""
+    handles, labels = ax.get_legend_handles_labels()
+    handles += extra
+    labels += [line.get_label() for line in extra]
+    figure.legend(handles, labels, loc="outside lower center", fontsize=8, **options)
 
 
 def error_bars(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **style: Any) -> None:

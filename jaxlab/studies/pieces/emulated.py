@@ -5,8 +5,9 @@ rounds every operation of the gradient once to p bits ("gradient"), or every ope
 its stored parameters included ("step"). A *noise* run multiplies every entry of the exact gradient
 by ``1 + epsilon U``, which is what the paper puts in the place of rounding.
 
-Either emulated gradient is taken at the parameters rounded to p bits, as on a machine of that
-format. The starts have 8 bits, so below p = 8 even the first gradient is that of other parameters.
+Either emulated gradient is taken at the parameters and data rounded to p bits, as on a machine of
+that format. Errors of the first gradient are against the exact one at these rounded values: the
+starts have 8 bits, so below p = 8 the gradient at the starts themselves is that of other networks.
 """
 
 import functools
@@ -19,20 +20,22 @@ import numpy as np
 import xarray as xr
 from jaxtyping import PyTree
 
-from jaxlab import regions, training
-from jaxlab.arithmetic import Format, rounded
+from jaxlab import training
+from jaxlab.arithmetic import Format, round_to, rounded
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.counting import NO_COUNT, count
 from jaxlab.studies.pieces.models import MODELS, data, loss, repeated, starts
-from jaxlab.studies.pieces.trained import countable
+from jaxlab.training.updates import is_bias
 
 QUANTILES = (0.5, 0.9, 0.99)
 LOUD = (-4, -2, 0)
 """Noise levels 2**-k far above any unit roundoff: does any of them do what rounding does?"""
 
 SHARES = ("within u", "wrong sign", "to zero", "from zero")
+LEAVES = ("all", "biases")
 _FLOAT64 = training.Policy.native("float64")
 
 
@@ -40,6 +43,7 @@ def template(config: Config) -> xr.Dataset:
     """Final counts per arm, rate and seed; errors of the rounded gradients at the start."""
     run = ("emulated_rate", "emulated_seed")
     model, by_precision = ("emulated_model",), ("emulated_model", "precision")
+    ended = "affine pieces after training ({}), -2 if a step is not finite"
     return empty(
         {
             "emulated_model": config.emulated_models,
@@ -49,32 +53,33 @@ def template(config: Config) -> xr.Dataset:
             "emulated_rate": config.emulated_learning_rates,
             "emulated_seed": range(config.emulated_seeds),
             "error_quantile": QUANTILES,
+            "leaves": LEAVES,
             "entry": SHARES,
         },
         {
             "starting_pieces": Variable(
                 (*model, "emulated_seed"), int, "affine pieces before training"
             ),
-            "exact_pieces": Variable((*model, *run), int, "affine pieces after float64 training"),
+            "exact_pieces": Variable((*model, *run), int, ended.format("float64")),
             "noisy_pieces": Variable(
                 (*model, "noise_exponent", *run),
                 int,
-                "affine pieces after training with relative noise of size 2^-noise_exponent",
+                ended.format("relative noise of size 2^-noise_exponent"),
             ),
             "rounded_pieces": Variable(
                 (*by_precision, "scope", *run),
                 int,
-                f"affine pieces after emulated training ({config.emulated_exponent_bits} exponent "
-                "bits)",
+                ended.format(f"emulated, {config.emulated_exponent_bits} exponent bits"),
             ),
             "gradient_error": Variable(
-                (*by_precision, "error_quantile"),
+                (*by_precision, "leaves", "error_quantile"),
                 float,
-                "quantile of the relative error of the nonzero entries of the first gradient",
+                "quantile of the relative error of the nonzero entries of the first gradient, "
+                "against the exact one at the rounded start and data",
                 "u",
             ),
             "gradient_share": Variable(
-                (*by_precision, "entry"),
+                (*by_precision, "leaves", "entry"),
                 float,
                 "share of the nonzero entries of the first gradient (from zero: of its zeros)",
             ),
@@ -116,9 +121,9 @@ def _unrounded(config: Config, name: str) -> Values:
     arms = (1 + len(levels)) * len(config.emulated_learning_rates)
     history = train(config, name, loss(name, _FLOAT64), noisy_descent(config), range(arms))
     shape = (1 + len(levels), len(config.emulated_learning_rates), -1)
-    pieces = _count(name, history.params).reshape(shape)
+    pieces = final_pieces(name, history).reshape(shape)
     return {
-        "starting_pieces": _count(name, _starts(config, name)[1]),
+        "starting_pieces": _pieces(name, _starts(config, name)[1]),
         "exact_pieces": pieces[0],
         "noisy_pieces": pieces[1:],
     }
@@ -132,11 +137,12 @@ def _rounded(config: Config, name: str, precision: int) -> Values:
     pieces, first = [], None
     for scope in config.emulated_scopes:
         history = train(config, name, inexact, updates[scope], rates)
-        pieces.append(_count(name, history.params).reshape(len(rates), -1))
+        pieces.append(final_pieces(name, history).reshape(len(rates), -1))
         first = history.metrics["gradient"]
     seeds = config.emulated_seeds
     gradient = jax.tree.map(lambda leaf: np.asarray(leaf)[:seeds, 0], first)
-    exact = _exact_gradient(name)(_starts(config, name)[1], _data(config, name))
+    # As the rounded loss sees them: else the rounding of its arguments would pass for its error.
+    exact = _exact_gradient(name)(*_round_all((_starts(config, name)[1], _data(config, name)), fmt))
     return {
         "rounded_pieces": np.stack(pieces),
         **gradient_errors(gradient, exact, fmt.unit_roundoff),
@@ -158,29 +164,43 @@ def gradient_errors(gradient: PyTree, exact: PyTree, u: float) -> Values:
 
     Returns
     -------
-    ``gradient_error`` (in ``u``), ``gradient_share`` and ``sign_correlation`` (NaN where no array
-    has two entries in error), as the template describes them; all entries of all seeds count alike.
+    ``gradient_error`` (in ``u``) and ``gradient_share``, for all leaves and for those called
+    ``bias`` (NaN where there is no such entry), and ``sign_correlation`` (NaN where no array has
+    two entries in error), as the template describes them; all entries of all seeds count alike.
 
     Examples
     --------
     >>> exact = (np.array([[1.0, 2.0, 0.0]]),)
     >>> found = gradient_errors((np.array([[1.5, 3.0, 0.0]]),), exact, 0.25)
-    >>> found["gradient_error"], found["gradient_share"], found["sign_correlation"]
+    >>> found["gradient_error"][0], found["gradient_share"][0], found["sign_correlation"]
     (array([2., 2., 2.]), array([0., 0., 0., 0.]), array([1.]))
     """
+    named = jax.tree.leaves_with_path(gradient)
     pairs = [
         [np.asarray(leaf).reshape(len(leaf), -1) for leaf in leaves]
-        for leaves in zip(jax.tree.leaves(gradient), jax.tree.leaves(exact), strict=True)
+        for leaves in zip([leaf for _, leaf in named], jax.tree.leaves(exact), strict=True)
     ]
-    got, true = (np.concatenate(leaves, axis=1) for leaves in zip(*pairs, strict=True))
+    biases = [pair for (path, _), pair in zip(named, pairs, strict=True) if is_bias(path)]
+    errors, shares = zip(*(_entry_errors(some, u) for some in (pairs, biases)), strict=True)
+    return {
+        "gradient_error": np.stack(errors),
+        "gradient_share": np.stack(shares),
+        "sign_correlation": _sign_correlation(pairs),
+    }
+
+
+def _entry_errors(pairs: list[list[np.ndarray]], u: float) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles of the relative errors in ``u``, and shares, of all entries of some arrays."""
+    got, true = (
+        np.concatenate([np.zeros(0), *(pair[i].ravel() for pair in pairs)]) for i in (0, 1)
+    )
     there = true != 0
     relative = np.abs(got - true)[there] / np.abs(true)[there] / u
     shares = (relative <= 1, (got * np.sign(true))[there] < 0, got[there] == 0, got[~there] != 0)
-    return {
-        "gradient_error": np.quantile(relative, QUANTILES, method="inverted_cdf"),
-        "gradient_share": np.array([np.mean(share) if share.size else 0.0 for share in shares]),
-        "sign_correlation": _sign_correlation(pairs),
-    }
+    errors = np.full(len(QUANTILES), np.nan)
+    if relative.size:
+        errors = np.quantile(relative, QUANTILES, method="inverted_cdf")
+    return errors, np.array([np.mean(share) if share.size else np.nan for share in shares])
 
 
 def _sign_correlation(pairs: list[list[np.ndarray]]) -> np.ndarray:
@@ -272,9 +292,19 @@ def _exact_gradient(name: str) -> Callable[[Any, Any], PyTree]:
     return jax.jit(jax.vmap(jax.grad(loss(name, _FLOAT64)), in_axes=(0, None)))
 
 
-def _count(name: str, trainables: Any) -> np.ndarray:
+@functools.partial(jax.jit, static_argnames="fmt")
+def _round_all(tree: PyTree, fmt: Format) -> PyTree:
+    return jax.tree.map(lambda leaf: round_to(leaf, fmt), tree)
+
+
+def final_pieces(name: str, history: training.History) -> np.ndarray:
+    """Counts after training; a run that was frozen on the way has none."""
+    return np.where(history.status, NO_COUNT, _pieces(name, history.params))
+
+
+def _pieces(name: str, trainables: Any) -> np.ndarray:
     networks = jax.jit(jax.vmap(MODELS[name].network))(trainables)
-    return countable(regions.line.count(networks, 0.0, 1.0).pieces)
+    return count(networks, 0.0, 1.0).pieces
 
 
 PART = Part("emulated", template, cells, compute)

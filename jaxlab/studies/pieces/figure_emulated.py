@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 
 from jaxlab.studies import _style
 from jaxlab.studies._study import Figure
-from jaxlab.studies.pieces.drawing import error_bars, panels, plain
-from jaxlab.studies.pieces.judging import kept_share
+from jaxlab.studies.pieces.drawing import error_bars, legend_below, panels, plain
+from jaxlab.studies.pieces.judging import CONFIDENCE, kept_share
 
 _SCOPES = {"gradient": ("bfloat16", "rounded gradient"), "step": ("float8_e5m2", "rounded step")}
 _QUANTILES = {0.5: "median", 0.9: "90%", 0.99: "99%"}
@@ -24,7 +24,8 @@ def draw_survival(dataset: xr.Dataset, model: str, rate: float, ax: Axes) -> Non
     arms["noise model, ε = u"] = (noise.rename(noise_exponent="precision"), "float32")
     for number, (label, (counts, fmt)) in enumerate(arms.items()):
         shares = [
-            kept_share(counts.sel(precision=p), one.exact_pieces) for p in one.precision.values
+            kept_share(counts.sel(precision=p), one.exact_pieces, "emulated_seed").share
+            for p in one.precision.values
         ]
         beside = one.precision.values + 0.15 * number  # else the arms hide each other
         error_bars(ax, beside, shares, label=label, **_style.line(fmt))
@@ -34,7 +35,7 @@ def draw_survival(dataset: xr.Dataset, model: str, rate: float, ax: Axes) -> Non
 
 def draw_errors(dataset: xr.Dataset, model: str, ax: Axes) -> None:
     """Quantiles of the relative error of the first gradient, in ``u``, on ``ax``."""
-    errors = dataset.gradient_error.sel(emulated_model=model)
+    errors = dataset.gradient_error.sel(emulated_model=model, leaves="all")
     for (quantile, label), stroke in zip(_QUANTILES.items(), ("-", "--", ":"), strict=True):
         values = errors.sel(error_quantile=quantile)
         tint = _style.colour("bfloat16")
@@ -60,15 +61,15 @@ def emulated(dataset: xr.Dataset) -> Figure:
         draw_errors(dataset, model, row[-1])
         row[-1].set(title=f"{model}: first gradient", ylabel="relative error of an entry / u")
         row[-1].legend(fontsize=8)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+    legend_below(figure, axes[0, 0], ncols=4)
     return Figure(
         "emulated",
         "True rounding against the noise model: pieces after training with every operation of the "
         "gradient (or of the whole step) rounded once to p bits, and with relative noise of size "
         "u = 2^-p on every entry of the exact gradient; geometric mean over "
         f"{dataset.sizes['emulated_seed']} starts relative to the float64 run from the same start, "
-        "with 99% intervals. Right: relative errors of the entries of the first rounded gradient; "
-        "the noise model takes them to be below u (shaded).",
+        f"with {CONFIDENCE}s; runs that do not finish are left out. Right: relative errors of the "
+        "entries of the first rounded gradient, against the exact one at the rounded start and "
+        "data; the noise model takes them to be below u (shaded).",
         figure,
     )

@@ -11,8 +11,8 @@ from jaxlab.studies import _style
 from jaxlab.studies._study import Figure
 from jaxlab.studies.pieces import figure_emulated
 from jaxlab.studies.pieces.config import CONTROL
-from jaxlab.studies.pieces.drawing import error_bars, panels, plain
-from jaxlab.studies.pieces.judging import kept_share
+from jaxlab.studies.pieces.drawing import error_bars, legend_below, panels, plain
+from jaxlab.studies.pieces.judging import CONFIDENCE, kept_share
 from jaxlab.studies.pieces.step import example_depth
 
 _COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73")
@@ -31,13 +31,11 @@ def figures(dataset: xr.Dataset) -> list[Figure]:
 
 def _step_legend(figure, ax: Axes) -> None:
     """One legend below all panels: noise levels, the exact step, the bound."""
-    handles, labels = ax.get_legend_handles_labels()
-    handles += [
-        Line2D([], [], color="0.6", lw=3, alpha=0.5),
-        Line2D([], [], color="0.3", lw=1, ls=":"),
+    extra = [
+        Line2D([], [], color="0.6", lw=3, alpha=0.5, label="exact step: $2^L$"),
+        Line2D([], [], color="0.3", lw=1, ls=":", label="bound (colour: ε)"),
     ]
-    labels += ["exact step: $2^L$", "bound (colour: ε)"]
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, title="noise ε", fontsize=8)
+    legend_below(figure, ax, extra, ncols=5, title="noise ε")
 
 
 def draw_initial(dataset: xr.Dataset, ax: Axes) -> None:
@@ -173,7 +171,7 @@ def _through_training(dataset: xr.Dataset) -> Figure:
         len(models), rows=len(rates), sharex=True, sharey=True, width=2.9, height=2.0
     )
     pieces = dataset.trained_pieces.sel(target="x^2")
-    # The same starts in every format: one that overflows in any of them is left out of all.
+    # The same starts in every format: one that any of them does not finish is left out of all.
     pieces = pieces.where((pieces > 0).all(("policy", "checkpoint")))
     for column, model in enumerate(models):
         for ax, rate in zip(axes[:, column], rates, strict=True):
@@ -192,12 +190,11 @@ def _through_training(dataset: xr.Dataset) -> Figure:
                 ax.set_ylabel(f"rate {rate:g}\naffine pieces")
         axes[0, column].set_title(model)
         axes[-1, column].set_xlabel("gradient steps")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    legend_below(figure, axes[0, 0], ncols=3)
     return Figure(
         "training",
         f"Affine pieces through full-batch gradient descent towards x², median of "
-        f"{dataset.sizes['seed']} starts less those that overflow in any format; every format "
+        f"{dataset.sizes['seed']} starts less those that some format does not finish; every format "
         "begins from identical reals. Differences within a panel are rounding; differences between "
         "rows are the learning rate.",
         figure,
@@ -219,7 +216,7 @@ def _damage(dataset: xr.Dataset) -> Figure:
     for ax, model in zip(axes[0], models, strict=True):
         for policy in dataset.policy.values[1:]:
             kept = [
-                kept_share(one.sel(policy=policy), one.sel(policy=CONTROL))
+                kept_share(one.sel(policy=policy), one.sel(policy=CONTROL), "seed").share
                 for one in (final.sel(model=model, learning_rate=r) for r in final.learning_rate)
             ]
             style = _policy_style(str(policy))
@@ -229,14 +226,13 @@ def _damage(dataset: xr.Dataset) -> Figure:
         ax.set_yscale("log", base=2)
         plain(ax.yaxis)
     axes[0, 0].set_ylabel(f"pieces at the end / {CONTROL}'s")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
+    legend_below(figure, axes[0, 0], ncols=5)
     return Figure(
         "damage",
         "Rounding damage in real training: geometric mean over starts and targets of the final "
         "number of pieces, relative to the float64 run from the same start at the same rate "
-        "(1: no damage), with 99% intervals. 'gradients': only the gradient is computed in the "
-        "format.",
+        f"(1: no damage), with {CONFIDENCE}s; runs that do not finish are left out. 'gradients': "
+        "only the gradient is computed in the format.",
         figure,
     )
 

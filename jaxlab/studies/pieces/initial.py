@@ -9,12 +9,12 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxlab import regions
 from jaxlab.networks import initialisers
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.counting import count
 
 LAWS = {
     "gaussian": initialisers.gaussian(),
@@ -63,12 +63,12 @@ def compute(config: Config, cell: Cell) -> Values:
     drawn = jax.vmap(lambda key: initialisers.initialise(key, widths, law))(keys)
     *hidden, last = jax.tree.map(np.asarray, drawn)
     counts = [
-        [regions.line.count((*hidden[:depth], last), *ends) for ends in SEGMENTS.values()]
+        [count((*hidden[:depth], last), *ends) for ends in SEGMENTS.values()]
         for depth in config.initial_depths
     ]
     return {
-        "initial_pieces": np.array([[count.pieces for count in row] for row in counts]),
-        "initial_regions": np.array([[count.regions for count in row] for row in counts]),
+        "initial_pieces": np.array([[one.pieces for one in row] for row in counts]),
+        "initial_regions": np.array([[one.regions for one in row] for row in counts]),
     }
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from jaxlab import regions, training
+from jaxlab import training
 from jaxlab.arithmetic.draws import uniform64
 from jaxlab.networks import Parameters, apply, constructions, initialisers, widths
 from jaxlab.regions import bounds
@@ -23,6 +23,7 @@ from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.counting import count
 
 NETWORKS = ("sawtooth", "slope-normalised sawtooth", "trained from He")
 SAMPLES = 2049
@@ -46,7 +47,6 @@ def template(config: Config) -> xr.Dataset:
             "step_pieces": Variable((*by_noise, "draw"), int, "affine pieces after the step"),
             "step_regions": Variable((*by_noise, "draw"), int, "activation regions after the step"),
             "control_pieces": Variable((*cell, "draw"), int, "affine pieces after the exact step"),
-            "control_regions": Variable((*cell, "draw"), int, "regions after the exact step"),
             "mean_reciprocal": Variable(cell, float, "(A): mean reciprocal bias update"),
             "zero_updates": Variable(cell, float, "share of bias updates that are exactly zero"),
             "steepest": Variable(by_noise, float, "(B): largest internal slope after the step"),
@@ -91,15 +91,14 @@ def compute(config: Config, cell: Cell) -> Values:
     owner = np.arange(config.step_draws) % len(steps.updates[0])
     epsilons = np.array([2.0**-k for k in config.step_exponents])
     noisy = _noisy_arrivals(key, steps, owner, epsilons)
-    exact = regions.line.count(steps.arrival, 0.0, 1.0)
-    after = regions.line.count(jax.tree.map(_flatten_two, noisy), 0.0, 1.0)
+    exact = count(steps.arrival, 0.0, 1.0)
+    after = count(jax.tree.map(_flatten_two, noisy), 0.0, 1.0)
     shape = (len(epsilons), config.step_draws)
     steepest = after.steepest.reshape(shape).max(axis=1)
     result = {
         "step_pieces": after.pieces.reshape(shape),
         "step_regions": after.regions.reshape(shape),
         "control_pieces": exact.pieces[owner],
-        "control_regions": exact.regions[owner],
         "steepest": steepest,
         "step_bound": _bounds(steps, epsilons, steepest),
         **_assumption_a(steps.updates),

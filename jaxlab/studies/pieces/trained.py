@@ -5,18 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from jaxlab import regions, training
+from jaxlab import training
 from jaxlab.networks import Parameters, apply
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.pieces.config import Config
+from jaxlab.studies.pieces.counting import NO_COUNT, count
 from jaxlab.studies.pieces.models import MODELS, TARGETS, data, loss, repeated, starts
 
-NOT_FINITE = -2
-"""Stands for a count that a network with overflowing values does not have (-1: not computed)."""
-
 _SAMPLES = 257
+_COUNTS = ("trained_pieces", "trained_regions")
 
 
 def checkpoints(config: Config) -> tuple[int, ...]:
@@ -43,8 +42,13 @@ def template(config: Config) -> xr.Dataset:
             "abscissa": np.linspace(0, 1, _SAMPLES),
         },
         {
-            "trained_pieces": Variable(through, int, "affine pieces on [0, 1]"),
-            "trained_regions": Variable(through, int, "activation regions on [0, 1]"),
+            "trained_pieces": Variable(
+                through, int, "affine pieces on [0, 1], -2 where there is no count: see steps_taken"
+            ),
+            "trained_regions": Variable(through, int, "activation regions on [0, 1], -2 likewise"),
+            "trained_undecided": Variable(
+                through, int, "decisions of the counter within its tolerance"
+            ),
             "rmse": Variable(through, float, "root mean square error of the stored network"),
             "stagnated": Variable(through, float, "share of nonzero updates that are lost"),
             "steps_taken": Variable(
@@ -70,7 +74,10 @@ def cells(config: Config) -> list[Cell]:
 
 
 def compute(config: Config, cell: Cell) -> Values:
-    """Train all targets, rates and seeds at once; count at every checkpoint in float64."""
+    """Train all targets, rates and seeds at once; count at every checkpoint in float64.
+
+    A run that is frozen before a checkpoint, because a step was not finite, has no count there.
+    """
     name = config.training_models[cell.index["model"]]
     policy = _policy(config.training_policies[cell.index["policy"]])
     model = MODELS[name]
@@ -96,10 +103,14 @@ def compute(config: Config, cell: Cell) -> Values:
     measured = _measure(networks, x, y, grid, model.complement)
     stagnated = history.metrics["stagnated"]
     failed = np.asarray(history.failed_at, np.int64)
+    taken = np.where(failed < 0, config.training_steps, failed).reshape(grid)
+    frozen = np.asarray(checkpoints(config)) > taken[..., None]
+    counts = {name: np.where(frozen, NO_COUNT, measured[name]) for name in _COUNTS}
     return {
         **measured,
+        **counts,
         "stagnated": np.asarray(stagnated).reshape(*grid, -1),
-        "steps_taken": np.where(failed < 0, config.training_steps, failed).reshape(grid),
+        "steps_taken": taken,
     }
 
 
@@ -123,9 +134,7 @@ _METRICS = {
 def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
     """Exact counts and float64 errors of networks with leading axes (run, checkpoint)."""
     networks = jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float64), networks)  # exact
-    count = regions.line.count(
-        jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), networks), 0.0, 1.0
-    )
+    found = count(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), networks), 0.0, 1.0)
     values = np.asarray(_evaluate(networks, x)).reshape(*grid, -1, *x.shape)
     with np.errstate(over="ignore", invalid="ignore"):
         rmse = np.sqrt(np.mean((values - y[:, None, None, None]) ** 2, axis=(-2, -1)))
@@ -133,8 +142,9 @@ def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
     last = jax.tree.map(lambda leaf: leaf[:, -1].reshape(*grid, *leaf.shape[2:])[:, :, 0], networks)
     curves = np.asarray(_evaluate(last, abscissa))[..., 0]
     return {
-        "trained_pieces": countable(count.pieces).reshape(*grid, -1),
-        "trained_regions": countable(count.regions).reshape(*grid, -1),
+        "trained_pieces": found.pieces.reshape(*grid, -1),
+        "trained_regions": found.regions.reshape(*grid, -1),
+        "trained_undecided": found.undecided.reshape(*grid, -1),
         "rmse": rmse,
         "trained_example": abscissa[:, 0] - curves if complement else curves,
     }
@@ -144,11 +154,6 @@ def _measure(networks: Parameters, x, y, grid, complement: bool) -> Values:
 def _evaluate(networks: Parameters, x):
     """Networks with two leading axes at the points ``x``."""
     return jax.vmap(jax.vmap(lambda params: apply(params, x)))(networks)
-
-
-def countable(counts: np.ndarray) -> np.ndarray:
-    """Counts with :data:`NOT_FINITE` where the counter gave up on values that overflow."""
-    return np.where(counts < 0, NOT_FINITE, counts)
 
 
 PART = Part("trained", template, cells, compute)
