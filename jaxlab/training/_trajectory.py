@@ -159,16 +159,7 @@ def train(
     )
 
     def measure(carry: _Carry, attempt: _Attempt) -> dict[str, PyTree]:
-        snapshot = Snapshot(
-            carry.step,
-            carry.params,
-            attempt.gradient,
-            attempt.updates,
-            attempt.loss,
-            problem.data,
-            carry.state,
-            attempt.proposed,
-        )
+        snapshot = _snapshot(problem, carry, attempt)
         return {name: metric(snapshot) for name, metric in metrics.items()}
 
     def segment(carry: _Carry, count: Array):
@@ -190,6 +181,20 @@ def train(
     last, history = jax.lax.scan(segment, carry, counts)
     status = (last.failed_at >= 0).astype(jnp.int32)
     return History(jnp.asarray(steps), history, last.params, status, last.failed_at, last.skipped)
+
+
+def _snapshot(problem: _Problem, carry: _Carry, attempt: _Attempt) -> Snapshot:
+    """What metrics see before a step."""
+    return Snapshot(
+        carry.step,
+        carry.params,
+        attempt.gradient,
+        attempt.updates,
+        attempt.loss,
+        problem.data,
+        carry.state,
+        attempt.proposed,
+    )
 
 
 def log_checkpoints(last: int, per_decade: int = 10) -> tuple[int, ...]:
