@@ -9,3 +9,4 @@ from jaxlab.networks.mlp import Parameters as Parameters
 from jaxlab.networks.mlp import apply as apply
 from jaxlab.networks.mlp import cast as cast
 from jaxlab.networks.mlp import widths as widths
+from jaxlab.networks.onnx import from_onnx as from_onnx

@@ -35,7 +35,8 @@ def from_pytree(network: Any) -> Parameters:
     TypeError
         If the structure is none of the above.
     ValueError
-        If a weight is not a matrix (convolutions, batch norm), or widths do not chain.
+        If a weight is not a matrix (convolutions, batch norm), or widths do not chain. For such
+        networks take the function itself, or :func:`jaxlab.networks.onnx.from_onnx`.
 
     Examples
     --------

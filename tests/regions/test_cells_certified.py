@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxlab.regions import _exact, _host, cells
-from jaxlab.regions._ledger import Ledger
 from jaxlab.regions._lattice_certified import CertifiedSubdivision
 from jaxlab.regions._lattice_sweep import sweep
+from jaxlab.regions._ledger import Ledger
 from tests.regions import degenerate, networks, oracle
 
 pytest.importorskip("flint")
