@@ -27,13 +27,13 @@ from jaxtyping import Array, Bool, Float, Float64, Int32, Int64, UInt32
 
 from jaxlab.networks import mlp
 from jaxlab.regions import _count, _host, _kernel, patterns
+from jaxlab.regions._certified_line import certify as certify
 
-# A compilation costs seconds and then saves 0.1 to 0.5 ms per network (measured), so fewer networks
-# than this are counted one by one in NumPy; so are the last few of a compiled run.
-_WORTH_COMPILING = 4096
-_FEW = 32
 # Beyond this many knots the fixed shapes are slower than arrays of the size needed.
 _LARGEST_ROOM = 2**13
+
+
+_Points = Array | np.ndarray | Sequence[float] | Sequence[Sequence[float]] | float
 
 
 class LinePieces(NamedTuple):
@@ -78,7 +78,10 @@ class LinePieces(NamedTuple):
 
 
 class LineCount(NamedTuple):
-    """What :func:`count` returns: NumPy arrays, scalars or one entry per network.
+    """What :func:`count` returns: NumPy arrays, ``()``, ``(nets,)``, ``(lines,)`` or both axes.
+
+    With ``dtype=np.float32`` they describe the network whose parameters are rounded to float32, and
+    decisions are made in float32, with the tolerance ``2**-22``.
 
     Attributes
     ----------
@@ -94,12 +97,12 @@ class LineCount(NamedTuple):
         Regions the deciding run had room for; 0 where the arrays were sized as needed.
     """
 
-    regions: Int64[np.ndarray, "*nets"]
-    pieces: Int64[np.ndarray, "*nets"]
-    steepest: Float64[np.ndarray, "*nets"]
-    undecided: Int64[np.ndarray, "*nets"]
-    exact: Bool[np.ndarray, "*nets"]
-    capacity: Int64[np.ndarray, "*nets"]
+    regions: Int64[np.ndarray, "*units"]
+    pieces: Int64[np.ndarray, "*units"]
+    steepest: Float64[np.ndarray, "*units"]
+    undecided: Int64[np.ndarray, "*units"]
+    exact: Bool[np.ndarray, "*units"]
+    capacity: Int64[np.ndarray, "*units"]
 
 
 class LineTrace(NamedTuple):
@@ -141,7 +144,8 @@ def breakpoints(
     """Breakpoints of one ReLU network along a segment: pure, fixed shapes, vmappable.
 
     Fields that the caller does not use cost nothing once compiled into the caller's program (dead
-    code): asking for ``regions`` alone pays neither for slopes nor for the last layer's knots.
+    code): asking for ``regions`` alone pays neither for slopes nor for the last layer's knots. It
+    may be called at every step of a training ``lax.scan``, and vmapped over networks and lines.
 
     Parameters
     ----------
@@ -219,37 +223,42 @@ def _check(params: mlp.Parameters, start: Array, stop: Array, capacity: int) -> 
 
 def count(
     params: mlp.Parameters,
-    start: Array | np.ndarray | Sequence[float] | float,
-    stop: Array | np.ndarray | Sequence[float] | float,
+    start: _Points,
+    stop: _Points,
     *,
     pieces: bool = True,
-    compiled: bool | None = None,
+    dtype: np.dtype | type = np.float64,
+    compiled: bool = False,
     capacity: int | None = None,
     batch: int | None = None,
     limit: int = 2**22,
 ) -> LineCount:
-    """Count regions and pieces of one network or of an ensemble along a segment, on the host.
+    """Count regions and pieces of networks along segments, on the host.
 
-    Parameters are converted exactly to float64 whatever their format and the caller's x64 flag. A
-    large ensemble runs the compiled kernel in chunks on all cores; networks that overflow are run
-    again with doubled capacity, or one by one without a capacity when few are left.
+    One network or an ensemble, along one line or many: every network is counted along every line.
+    Parameters are converted exactly to float64 whatever their format and the caller's x64 flag.
+    Chunks of them run in NumPy on all cores; nothing is compiled and nothing overflows. One network
+    of R regions takes O(R width^2) per layer.
 
     Parameters
     ----------
     params
         Layers of one network, or of an ensemble (every leaf with the same leading axis).
     start, stop
-        Ends of the segment, shared by all networks: scalars or ``(inputs,)``.
+        Ends of the segment: scalars or ``(inputs,)``; or of many, ``(lines, inputs)``.
     pieces
         False counts regions only, about twice as fast.
+    dtype
+        ``np.float32`` rounds parameters and ends to float32 and decides there: faster for wide
+        networks, but a count may differ from that of the network given, and more is undecided.
     compiled
-        True compiles the kernel for these widths (seconds, once per process), False counts in
-        NumPy, None compiles from 4,096 networks on. Both make the same decisions.
+        True runs the fixed-shape kernel on the default device (its compilation takes seconds, once
+        per process); what overflows is counted in NumPy. Both make the same decisions.
     capacity
-        Regions to make room for at first in the compiled kernel; None derives it from the widths
-        (about one crossing per neuron, as in random networks). Any value gives the same counts.
+        Regions to make room for in the compiled kernel; None derives it from the widths (about one
+        crossing per neuron, as in random networks). Any value gives the same counts.
     batch
-        Networks per chunk; None fits the chunk into a core's cache. Does not change results.
+        Networks or lines per chunk; None fits a chunk into a core's cache. Does not change results.
     limit
         Give up beyond this many regions and return the lower bound with ``exact=False``.
 
@@ -260,7 +269,8 @@ def count(
     Raises
     ------
     ValueError
-        If widths disagree, or ``start`` or ``stop`` does not fit the inputs.
+        If widths disagree, ``start`` or ``stop`` does not fit the inputs or the other, or ``dtype``
+        is neither float64 nor float32.
 
     Examples
     --------
@@ -271,45 +281,45 @@ def count(
     >>> result = count(params, 0.0, 1.0)
     >>> int(result.regions), int(result.pieces), bool(result.exact)
     (2, 2, True)
+    >>> count(params, [[-1.0], [0.6]], [[1.0], [2.0]]).regions.tolist()
+    [3, 1]
     """
     leaves, single = _count.to_host(params)
     widths = mlp.widths(params)
-    ends = _count.end_point("start", start, widths[0]), _count.end_point("stop", stop, widths[0])
-    nets = leaves[0].weight.shape[0]
-    fields = {
-        "regions": np.full(nets, -1),
-        "pieces": np.full(nets, -1),
-        "steepest": np.full(nets, np.nan),
-        "undecided": np.zeros(nets, int),
-        "exact": np.zeros(nets, bool),
-        "capacity": np.zeros(nets, int),
-    }
-    left, factor = np.arange(nets), 1
-    compiled = nets >= _WORTH_COMPILING if compiled is None else compiled
-    while compiled and len(left) >= _FEW:
-        if capacity is None:
-            plan = _kernel.growing_plan(widths, float(factor))
-        else:
-            plan = _kernel.even_plan(widths, capacity * factor)
-        rows = max((room.rows for room in plan), default=2)
-        if rows > min(limit, _LARGEST_ROOM):
-            break
-        chosen = leaves if len(left) == nets else _count.pick(leaves, left)
-        found = _count.run_ensemble(chosen, ends, plan, batch, pieces)
-        done = ~found.pop("overflow")
-        for name, values in found.items():
-            fields[name][left[done]] = values[done]
-        fields["capacity"][left[done]] = rows - 1
-        fields["exact"][left[done]] = found["regions"][done] >= 0
-        left, factor = left[~done], 2 * factor
-    for index in left.tolist():
-        for name, value in _count.run_alone(_count.pick(leaves, index), ends, limit).items():
-            fields[name][index] = value
-    if not pieces:
-        fields["pieces"][:], fields["steepest"][:] = -1, np.nan
-    if single:
-        fields = {name: x[0].reshape(()) for name, x in fields.items()}
-    return LineCount(**fields)
+    ends = _count.segments(start, stop, widths[0])
+    if np.dtype(dtype) != np.float64:
+        leaves, ends = _count.rounded(leaves, ends, dtype)
+    nets, lines = len(leaves[0].weight), len(ends.starts)
+    plan = _plan(widths, capacity) if compiled else ()
+    rows = max((room.rows for room in plan), default=2)
+    chunks = _count.chunks(leaves, ends, batch)
+    room = np.zeros(nets * lines, int)
+    if compiled and rows <= min(limit, _LARGEST_ROOM):
+        found, overflow = _count.count_compiled(chunks, plan, pieces)
+        room[~overflow] = rows - 1
+        left = np.flatnonzero(overflow)
+        if len(left):
+            again = _count.units(leaves, ends, left, len(chunks[0].starts))
+            for field, value in zip(found, _count.count(again, limit, pieces), strict=True):
+                field[left] = value
+    else:
+        found = _count.count(chunks, limit, pieces)
+    return LineCount(
+        *(_shaped(field, nets, lines, single, ends.single) for field in (*found, room))
+    )
+
+
+def _plan(widths: tuple[int, ...], capacity: int | None) -> _kernel.Plan:
+    if capacity is None:
+        return _kernel.growing_plan(widths, 1.0)
+    return _kernel.even_plan(widths, capacity)
+
+
+def _shaped(field: np.ndarray, nets: int, lines: int, one_net: bool, one_line: bool) -> np.ndarray:
+    """``(nets, lines)`` without the axes that were not given."""
+    if nets > 1 and lines > 1 and _count.by_line(nets, lines):
+        field = field.reshape(lines, nets).T
+    return field.reshape((nets,) * (not one_net) + (lines,) * (not one_line))
 
 
 def trace(
@@ -357,19 +367,20 @@ def trace(
     length = float(np.linalg.norm(ends[1] - ends[0]))
     if length == 0:
         raise ValueError(f"stop: got {ends[1].tolist()}, expected a point other than start")
-    swept = _host.sweep(_count.pick(leaves, 0), *ends, limit)
-    if swept is None:
+    with np.errstate(all="ignore"):
+        traced = _host.trace(leaves, *ends, limit)
+    if traced.counts.regions[0] < 0:
         raise ValueError("params: not finite on the segment, expected finite parameters and values")
-    if not swept.complete:
-        raise ValueError(f"limit: got {limit}, expected at least {swept.regions} regions")
-    along = swept.positions[:, None]
+    if not traced.counts.exact[0]:
+        raise ValueError(f"limit: got {limit}, expected at least {traced.reached} regions")
+    along = traced.positions[:, None]
     return LineTrace(
         points=(1 - along) * ends[0] + along * ends[1],
-        positions=swept.positions * length,
-        values=swept.values,
-        slopes=swept.slopes / length,
-        patterns=swept.patterns,
-        regions=swept.regions,
-        pieces=swept.pieces,
-        undecided=swept.undecided,
+        positions=traced.positions * length,
+        values=traced.values,
+        slopes=traced.slopes / length,
+        patterns=traced.patterns,
+        regions=int(traced.counts.regions[0]),
+        pieces=int(traced.counts.pieces[0]),
+        undecided=int(traced.counts.undecided[0]),
     )

@@ -123,8 +123,14 @@ def test_errors_name_the_argument_what_was_got_and_what_was_expected():
         line.breakpoints(device, zero, jnp.zeros(2, jnp.float16), 4)
     with pytest.raises(ValueError, match=r"capacity: got 0, expected at least 1"):
         line.breakpoints(device, zero, zero, 0)
-    with pytest.raises(ValueError, match=r"stop: got shape \(3,\), expected \(\) or \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"stop: got shape \(3,\), expected \(\), \(2,\) or \(lines, 2\)"
+    ):
         line.count(params, 0.0, np.zeros(3))
+    with pytest.raises(ValueError, match=r"stop: got 3 lines, expected 4"):
+        line.count(params, np.zeros((4, 2)), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"dtype: got float16, expected float64 or float32"):
+        line.count(params, 0.0, 1.0, dtype=np.float16)
     with pytest.raises(ValueError, match=r"params\[1\]: got weight .* same leading network axis"):
         line.count((Layer(*(leaf[None] for leaf in params[0])), params[1]), 0.0, 1.0)
     with pytest.raises(ValueError, match=r"stop: got \[1.0, 1.0\], expected a point other than"):
