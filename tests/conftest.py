@@ -1,5 +1,6 @@
 """Policy for every test: strict promotion, no rank promotion, x64 off unless a test asks for it."""
 
+import os
 import pathlib
 
 import jax
@@ -34,5 +35,5 @@ def bounded_memory():
     """Forget compiled programs between files once they fill the memory of a small machine."""
     yield
     pages = pathlib.Path("/proc/self/statm")
-    if pages.exists() and int(pages.read_text().split()[1]) * 4096 > 3e9:
+    if pages.exists() and int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 3e9:
         jax.clear_caches()

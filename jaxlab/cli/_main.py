@@ -23,9 +23,10 @@ import jax
 
 import jaxlab
 from jaxlab.cli import _options, _strict
+from jaxlab.cli._errors import UsageError
 from jaxlab.cli._probe import show_probe
 from jaxlab.cli._shadow import shadow_command
-from jaxlab.store._errors import StoreError, UsageError
+from jaxlab.store._errors import StoreError
 
 
 def main(argv: Sequence[str] | None = None, registry: Mapping[str, Any] | None = None) -> int:
@@ -83,7 +84,7 @@ def _dispatch(words: list[str], registry: Mapping[str, Any] | None) -> int:
         "run": _run,
         "resume": _resume,
         "report": _report,
-        "probe": show_probe,
+        "probe": lambda words, _: show_probe(words),
         "shadow": lambda words, _: shadow_command(words),
     }
     if not words or words[0] in ("-h", "--help", "help"):
@@ -151,6 +152,8 @@ def _run(words: list[str], registry: Mapping[str, Any]) -> int:
         raise UsageError(f"{name}: {error}") from error
     except OSError as error:
         raise _Stopped(f"cannot create {path}: {_describe(error)}", 1) from error
+    if options.shard:
+        _warn_of_drift(run)
     return _finish(run, study, options)
 
 
@@ -162,8 +165,7 @@ def _resume(words: list[str], registry: Mapping[str, Any]) -> int:
     study = _study_of(run, registry)
     if run.environment.get("strict"):
         _strict.ensure(["resume", *words])
-    for difference in store.drift(run):
-        _say(f"jaxlab: warning: the earlier cells were computed elsewhere: {difference}")
+    _warn_of_drift(run)
     return _finish(run, study, options)
 
 
@@ -173,6 +175,14 @@ def _report(words: list[str], registry: Mapping[str, Any]) -> int:
 
     run = store.open(options.path)
     return _publish(run, _study_of(run, registry))
+
+
+def _warn_of_drift(run: Any) -> None:
+    """Say how this process differs from the one that created the run."""
+    from jaxlab import store
+
+    for difference in store.drift(run):
+        _say(f"jaxlab: warning: the run was created elsewhere: {difference}")
 
 
 def _finish(run: Any, study: Any, options: Any) -> int:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from jaxlab.store._errors import UsageError
+from jaxlab.cli._errors import UsageError
 
 USAGE = """usage: jaxlab COMMAND ...
 
@@ -59,11 +59,11 @@ class ProbeOptions(NamedTuple):
     strict: bool
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of printing its usage."""
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError, with its command first, and prints no usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(f"{self.prog.removeprefix('jaxlab ')}: {message}")
 
 
 def parse_run(study: str, presets: Mapping[str, Any], words: Sequence[str]) -> RunOptions:
@@ -103,7 +103,7 @@ def _split(
 ) -> tuple[argparse.ArgumentParser, argparse.Namespace, list[str]]:
     """Stage one: the options that every run has, and the words left for the fields."""
     _check_fields(next(iter(presets.values())))
-    parser = _Parser(prog=f"jaxlab run {study}", add_help=False, allow_abbrev=False)
+    parser = Parser(prog=f"jaxlab run {study}", add_help=False, allow_abbrev=False)
     _add_run_options(parser, presets)
     options, rest = parser.parse_known_args(list(words))
     if options.preset not in presets:
@@ -119,7 +119,7 @@ def parse_path(command: str, words: Sequence[str]) -> PathOptions:
     UsageError
         If the path is missing or an option is unknown.
     """
-    parser = _Parser(prog=f"jaxlab {command}", allow_abbrev=False)
+    parser = Parser(prog=f"jaxlab {command}", allow_abbrev=False)
     parser.add_argument("path", type=pathlib.Path, metavar="PATH", help="directory of the run")
     if command == "resume":
         _add_work_options(parser)
@@ -141,7 +141,7 @@ def parse_probe(words: Sequence[str]) -> ProbeOptions:
     >>> parse_probe(["--quick"])
     ProbeOptions(json=False, quick=True, strict=False)
     """
-    parser = _Parser(prog="jaxlab probe", allow_abbrev=False)
+    parser = Parser(prog="jaxlab probe", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="only what every run stores")
     _add_strict(parser)

@@ -1,14 +1,13 @@
 """``jaxlab probe``: what this device and compiler really do."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from jaxlab.arithmetic.probe import as_json, format_probe, probe
 from jaxlab.cli import _options, _strict
 
 
-def show_probe(words: Sequence[str], registry: Mapping[str, Any]) -> int:
+def show_probe(words: Sequence[str]) -> int:
     """Run ``jaxlab probe`` with the words after it; return the exit code.
 
     Raises

@@ -10,10 +10,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from jaxlab.cli import _options
-from jaxlab.store._errors import UsageError
+from jaxlab.cli._errors import UsageError
 
 _FIGURES = (".png", ".pdf", ".svg")
 
@@ -42,9 +42,9 @@ def shadow_command(words: Sequence[str]) -> int:
             fn = _function(module, path, name)
             args = _inputs(module, path, name, options)
             trace = _look(fn, args, options)
-    except (UsageError, OSError):
+    except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         print(f"jaxlab: error: {_last_line(error, path)}", file=sys.stderr, flush=True)
         return 1
     print(trace.table(options.most))
@@ -53,15 +53,8 @@ def shadow_command(words: Sequence[str]) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"shadow: {message}")
-
-
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = _options.Parser(
         prog="jaxlab shadow",
         allow_abbrev=False,
         description="Run a JAX function in a number format beside a float64 twin; say which line "
@@ -184,7 +177,7 @@ def _look(fn: Callable[..., Any], args: tuple[Any, ...], options: Any) -> Any:
     return trace
 
 
-def _last_line(error: Exception, path: pathlib.Path) -> str:
+def _last_line(error: BaseException, path: pathlib.Path) -> str:
     """What went wrong in the user's file, and on which of its lines."""
     message = (str(error).splitlines() or [""])[0]
     frames = traceback.extract_tb(error.__traceback__)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from jaxlab.arithmetic.probe import strict_flags
-from jaxlab.store._errors import UsageError
+from jaxlab.cli._errors import UsageError
 
 
 def ensure(words: Sequence[str]) -> None:

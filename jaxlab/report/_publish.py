@@ -141,13 +141,16 @@ def render(
 def command(study: Study, run: store.Run) -> str:
     """The command line that computes this run again.
 
-    Flags are given for the fields that differ from the preset; XLA flags go in front.
+    Flags are given for the fields that differ from the preset; XLA flags go in front, ``--strict``
+    of a strict run at the end.
     """
     preset = run.preset or ""
     if preset not in study.presets:
         preset = next(iter(study.presets))
     flags = _configs.command_flags(store.config_of(run, study), study.presets[preset])
-    line = f"jaxlab run {study.name} --preset {preset} {flags}".rstrip()
+    strict = "--strict" if run.environment.get("strict") else ""
+    words = ["jaxlab run", study.name, "--preset", preset, flags, strict]
+    line = " ".join(filter(None, words))
     variables = run.environment.get("xla_flags")
     return f"XLA_FLAGS={shlex.quote(variables)} {line}" if variables else line
 

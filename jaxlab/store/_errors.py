@@ -3,7 +3,3 @@
 
 class StoreError(Exception):
     """Something about a run's directory is not as it should be."""
-
-
-class UsageError(Exception):
-    """The words on the command line do not make sense."""

@@ -53,7 +53,7 @@ class Run(NamedTuple):
     environment
         Versions, device, XLA flags and numerics fingerprint of the creating process. The
         fingerprint has the ``digest`` of the quick probe, its ``deviations`` from IEEE 754 in
-        words, and all its ``facts``; a run in ``strict`` mode has those of the full probe.
+        words, and the measured ``facts``; a run in ``strict`` mode has those of the full probe.
     cells
         Every cell of the run, finished or not.
     """
@@ -106,11 +106,9 @@ def strict_environment() -> dict[str, Any]:
 
 
 def _record(measured: Probe) -> dict[str, Any]:
-    return {
-        "digest": measured.digest,
-        "deviations": deviations(measured),
-        "facts": as_json(measured),
-    }
+    facts = as_json(measured)
+    del facts["system"], facts["digest"]  # the environment and the record have them
+    return {"digest": measured.digest, "deviations": deviations(measured), "facts": facts}
 
 
 def now() -> str:

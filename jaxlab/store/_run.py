@@ -25,7 +25,7 @@ from typing import Any
 
 import xarray as xr
 
-from jaxlab.arithmetic.probe import fingerprint
+from jaxlab.arithmetic.probe import fingerprint, is_strict
 from jaxlab.store import _arrays, _configs, _manifest
 from jaxlab.store._errors import StoreError as StoreError
 from jaxlab.store._manifest import Run as Run
@@ -58,7 +58,7 @@ def create(
     preset
         Name of the preset from which ``config`` was made.
     join
-        If a run of the same study and configuration is there already, return it.
+        If a run of the same study, configuration and strictness is there already, return it.
     strict
         Record that this process runs in strict mode (:func:`jaxlab.arithmetic.probe.strict_flags`),
         with the full probe's measurement of what that left undone.
@@ -72,15 +72,18 @@ def create(
     StoreError
         If ``path`` is taken, or holds another run than the one to join.
     TypeError, ValueError
-        If the configuration or the study's cells are malformed.
+        If the configuration or the study's cells are malformed, or this process is not strict and
+        should be.
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
     path = pathlib.Path(path)
     check_config(study, config)
+    if strict and not is_strict():
+        raise ValueError("strict: got True, expected XLA_FLAGS to have the flags of strict mode")
     encoded = _configs.encode(config)
     if _is_taken(path):
-        return _join(study, encoded, path, join)
+        return _join(study, encoded, path, join, strict)
     template = study.template(config)
     cells = tuple(study.cells(config))
     _manifest.check_cells(cells, template)
@@ -94,7 +97,7 @@ def create(
         shutil.rmtree(draft, ignore_errors=True)
         taken = isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)
         if taken and _is_taken(path):
-            return _join(study, encoded, path, join)
+            return _join(study, encoded, path, join, strict)
         raise
     _arrays.sync(path.parent)
     return run._replace(path=path)
@@ -285,7 +288,9 @@ def _is_taken(path: pathlib.Path) -> bool:
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
-def _join(study: Study, encoded: dict[str, Any], path: pathlib.Path, join: bool) -> Run:
+def _join(
+    study: Study, encoded: dict[str, Any], path: pathlib.Path, join: bool, strict: bool
+) -> Run:
     if not join:
         kind = "directory" if path.is_dir() else "file"
         raise StoreError(
@@ -295,4 +300,7 @@ def _join(study: Study, encoded: dict[str, Any], path: pathlib.Path, join: bool)
     run = open(path)
     if run.study != study.name or run.config != encoded:
         raise StoreError(f"{path}: holds a run of another study or configuration; cannot join it")
+    if run.environment.get("strict", False) != strict:
+        without = "without" if strict else "with"
+        raise StoreError(f"{path}: holds a run {without} --strict; join it likewise")
     return run

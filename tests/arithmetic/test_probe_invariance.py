@@ -1,8 +1,11 @@
 """Invariance is judged by bits."""
 
+import os
+
 import numpy as np
 import pytest
 
+from jaxlab.arithmetic.probe import Unmeasured, _invariance
 from jaxlab.arithmetic.probe._experiments import same_bits
 from jaxlab.arithmetic.probe._invariance import is_batch_invariant, thread_invariance
 
@@ -33,5 +36,22 @@ def test_bits_tell_signed_zeros_and_subnormals_apart_and_equate_nan(kind):
 
 
 @pytest.mark.slow
-def test_threads_are_compared_or_the_reason_is_given():
-    assert isinstance(thread_invariance(), bool) or thread_invariance().unmeasured
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) == 1,
+    reason="one CPU, or processes cannot be tied to one",
+)
+def test_threads_are_compared_where_there_are_two_cpus():
+    assert isinstance(thread_invariance("cpu"), bool)
+
+
+def test_threads_are_not_compared_for_another_platform():
+    assert thread_invariance("tpu") == Unmeasured("the platform is not CPU")
+
+
+def test_a_result_that_depends_on_the_cpus_is_noticed(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: None, raising=False)
+    monkeypatch.setattr(_invariance, "_on_cpus", lambda cpus: "the same")
+    assert thread_invariance("cpu") is True
+    monkeypatch.setattr(_invariance, "_on_cpus", lambda cpus: f"{len(cpus)}")
+    assert thread_invariance("cpu") is False

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic.probe import _dots, _functions, _operations, _subnormals, _sums
+from jaxlab.arithmetic.probe import _functions, _operations, _programs, _subnormals, _sums
 from jaxlab.arithmetic.probe._experiments import DTYPES
 
 
@@ -15,9 +15,9 @@ def test_the_programs_lower(dtype, platform, x64):
     programs = [
         *((e.program, e.inputs) for e in _operations.experiments(dtype)),
         *((e.program, e.inputs) for e in _subnormals.experiments(dtype)),
-        *((program, (one,)) for program in _sums._SUMS.values()),
+        *((program, (one,)) for program in _sums.SUMS.values()),
         *((function.device, (one,)) for function in _functions.FUNCTIONS.values()),
-        (_dots._product(jax.lax.Precision.DEFAULT), (square, square)),
+        (_programs.product(jax.lax.Precision.DEFAULT), (square, square)),
     ]
 
     def everything(inputs):

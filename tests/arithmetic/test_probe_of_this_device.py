@@ -29,28 +29,68 @@ def test_the_digest_depends_on_results_and_not_on_reasons():
     assert room.as_json(tree) != room.as_json(other)
 
 
-def test_deviations_name_what_departs_and_nothing_else():
-    measured = room.fingerprint()._replace(
+TENSOR_CORE = room.Accumulator(room.Order("sequential", 0, 9, 32), 14, 24, 64, "toward_zero")
+PLAIN = room.Accumulator(room.Order("blocked", 512, 2, 512), 24, None, 29, "nearest_even")
+LONG = "XlaRuntimeError: " + "no such thing on this device and never will be " * 4
+
+
+def synthetic():
+    """A probe of a device with tensor cores that refuses some things."""
+    return room.fingerprint()._replace(
         operations={"float32": {"fma": "fused", "divide": "ieee"}, "float64": {"fma": "fused"}},
-        subnormals={"float16": {"input_of_add": room.Unmeasured("no float16")}},
-        input_bits={"float32": {"default": 11}},
+        subnormals={"float16": {"input_of_add": room.Unmeasured(LONG)}},
+        input_bits={
+            "float32": {"default": 11, "high": 11, "highest": 24},
+            "float16": {"default": room.Unmeasured("no float16"), "highest": 10},
+        },
         accumulators={
             "float16": {
-                "dot": room.Accumulator(room.Order("sequential", 0, 2, 9), 24, 24, "nearest_even"),
-                "matmul": room.Accumulator(
-                    room.Order("sequential", 0, 9, 9), 24, 24, "toward_zero"
-                ),
-            }
+                "dot": room.Accumulator(room.Order("exact", 0, 99, 1), 29, 29, 29, "unseen"),
+                "matmul": TENSOR_CORE,
+                "sum": PLAIN,
+                "scan": room.Unmeasured("units are not counted exactly"),
+            },
+            "bfloat16": {"sum": PLAIN},
+            "float32": {"matmul": TENSOR_CORE, "scan": room.Unmeasured("lost")},
+            "float64": {"matmul": TENSOR_CORE._replace(order=room.Order("blocked", 128, 9, 999))},
         },
-        invariance={"float32": {"batch": False, "jit": True}},
+        invariance={
+            "float16": {"batch": room.Unmeasured("no")},
+            "float32": {"batch": False, "jit": True},
+        },
+        algorithms={"TF32_TF32_F32": room.Algorithm("refused", *[room.Unmeasured("no")] * 3)},
     )
-    assert room.deviations(measured) == [
+
+
+def test_deviations_name_what_departs_and_apart_from_it_what_is_not_measured():
+    assert room.deviations(synthetic()) == [
         "fused in float32, float64: a*b + c",
-        "not measured in float16: subnormal + normal",
-        "float32 dots use 11 of 24 bits of their inputs",
-        "float16 matmul accumulates otherwise: 24 sequential x9 toward_zero",
+        "float32 dots use 11 of 24 bits of their inputs at default, high precision",
+        "float16 dots use 10 of 11 bits of their inputs at highest precision",
+        "float16 matmul accumulates otherwise: 14/24 sequential x9 toward_zero",
+        "float32 matmul accumulates otherwise: 14/24 sequential x9 toward_zero",
+        "float64 matmul accumulates otherwise: 14/24 blocked 128 x9 toward_zero",
         "bits depend on the size of the batch: float32",
+        "not measured in float16: subnormal + normal; input bits of dots at default precision; "
+        "independence of the size of the batch",
+        "not measured in float16, float32: accumulator of scan",
     ]
+
+
+def test_a_report_of_long_words_fits_100_columns_and_loses_none():
+    system = {**room.fingerprint().system, "device_kind": "kind " * 40, "xla_flags": "--xla " * 40}
+    text = room.format_probe(synthetic()._replace(system=system))
+    assert max(map(len, text.splitlines())) <= 100
+    words = text.split()
+    assert (words.count("kind"), words.count("--xla"), words.count("never")) == (40, 40, 4)
+    for word in (">=29", "24", "14/24", "sequential", "toward_zero", "refused"):
+        assert word in words
+
+
+def test_what_is_not_measured_is_no_departure_of_accumulators():
+    lines = room.deviations(synthetic())
+    assert not any("scan accumulates" in line for line in lines)
+    assert not any("sum accumulates" in line for line in lines)
 
 
 @pytest.mark.slow
@@ -66,4 +106,4 @@ def test_the_full_probe_measures_every_section_and_fits_100_columns():
         assert measured.ones["float16"]["scatter_add"] == 2048
         assert measured.algorithms["F64_F64_F64"].verdict == "honoured"
         assert all(errors["sqrt"] == 0.5 for errors in measured.functions.values())
-    assert max(map(len, room.format_probe(measured).splitlines()[2:])) <= 101
+    assert max(map(len, room.format_probe(measured).splitlines())) <= 100

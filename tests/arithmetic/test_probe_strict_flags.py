@@ -1,5 +1,7 @@
 """Strict flags extend the user's, keep them, and extend no further."""
 
+import subprocess
+
 import pytest
 
 from jaxlab.arithmetic.probe import strict_flags
@@ -50,6 +52,14 @@ def test_complete_flags_are_not_tried_again():
 def test_a_file_of_flags_is_refused():
     with pytest.raises(ValueError, match=r"XLA_FLAGS: got 'flags.txt', expected flags that begin"):
         strict_flags("flags.txt", everything)
+
+
+def test_a_process_that_hangs_does_not_start(monkeypatch):
+    def hang(*args, timeout, **options):
+        raise subprocess.TimeoutExpired("python", timeout)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert starts("") is False
 
 
 def test_this_xla_starts_under_the_strict_flags():

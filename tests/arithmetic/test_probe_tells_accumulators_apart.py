@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic.probe import Order, Unmeasured, accumulator, order_of, summation_tree
+from jaxlab.arithmetic.probe import Order, accumulator, order_of, summation_tree
+from jaxlab.arithmetic.probe._sums import HALF_RANGE, of_dot
 from tests.arithmetic import summations as sums
 
 N = 64
@@ -49,19 +50,49 @@ def test_two_widths_in_one_sum_are_told_apart():
     assert (found.bits, found.outer_bits) == (14, 24)
 
 
-def test_an_exact_sum_is_called_exact():
+def test_the_width_across_two_blocks_is_not_guessed():
+    # Only the last addition joins them, and its result is the sum.
+    found = accumulator(
+        sums.blocked(32, sums.sequential(), sums.rounded(math.trunc, 14)), N, -9, 99
+    )
+    assert found.order == Order("blocked", 32, 2, 32)
+    assert (found.bits, found.outer_bits) == (14, None)
+
+
+@pytest.mark.parametrize(("inside", "bits"), [(np.float16, 11), (np.float32, 24)])
+def test_a_half_precision_dot_is_recognised_whatever_it_accumulates_in(inside, bits):
+    def dot(x, y):
+        return np.float16(sums.sequential(inside)(x.astype(inside) * y.astype(inside)))
+
+    found = of_dot(dot, np.dtype(np.float16), 32, HALF_RANGE)
+    assert found.order == Order("sequential", 0, 2, 31)
+    assert (found.bits, found.outer_bits, found.rounding) == (bits, bits, "nearest_even")
+
+
+def test_an_exact_sum_is_called_exact_and_its_width_a_lower_bound():
     found = accumulator(math.fsum, N, -20, 100)
     assert found.order.name == "exact"
-    assert found.bits == 64
+    assert found.bits == found.outer_bits == found.limit == 64
+    assert found.rounding == "unseen"
 
 
-def test_a_sum_whose_order_changes_is_not_given_an_order():
-    assert all(isinstance(part, Unmeasured) for part in accumulator(sums.shuffled(), N, -20, 100))
+def test_a_width_beyond_the_range_of_the_dtype_is_a_lower_bound():
+    found = accumulator(sums.sequential(np.float64), N, *HALF_RANGE)
+    assert found.bits == found.limit == 29
+    assert found.rounding == "unseen"
 
 
-def test_a_sum_that_loses_its_units_is_not_given_an_order():
-    found = accumulator(lambda terms: math.fsum(terms[np.abs(terms) > 1]), N, -20, 100)
-    assert found.order == Unmeasured("units are not counted exactly")
+@pytest.mark.parametrize(
+    ("total", "reason"),
+    [
+        (sums.shuffled(), "no tree of additions explains the results"),
+        (lambda terms: math.fsum(terms[np.abs(terms) > 1]), "units are not counted exactly"),
+        (lambda terms: math.nan, "the sum of finite terms is not finite"),
+    ],
+)
+def test_a_sum_that_makes_no_sense_is_not_given_an_order(total, reason):
+    with pytest.raises(ValueError, match=reason):
+        accumulator(total, N, -20, 100)
 
 
 @pytest.mark.parametrize("seed", range(5))

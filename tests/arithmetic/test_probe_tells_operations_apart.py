@@ -26,6 +26,10 @@ def constant(x, value):
     return x.dtype.type(value)
 
 
+def exact_rsqrt(x):
+    return (1 / np.sqrt(x.astype(np.longdouble))).astype(x.dtype)
+
+
 # NumPy and ml_dtypes round every operation once.
 STRICT = {
     "fma": lambda a, b, c: a * b + c,
@@ -35,8 +39,10 @@ STRICT = {
     "divide_by_constant": lambda x: x / constant(x, 3),
     "divide_by_scalar": lambda x, y: x / y,
     "divide_twice": lambda x, y, z: x / y / z,
-    "cancel_constant": lambda x: (x + constant(x, 1)) - constant(x, 1),
+    "cancel_constant": lambda x: (x + constant(x, 32768)) - constant(x, 32768),
+    "cancel_sum": lambda x, y: (x + y) - x,
     "merge_constants": lambda x: (x * constant(x, 3.3)) * constant(x, 7.7),
+    "sqrt": np.sqrt,
     "reciprocal_sqrt": lambda x: constant(x, 1) / np.sqrt(x),
     "log_of_exp": lambda x: np.log(np.exp(x)),
     "product_of_exps": lambda x, y: np.exp(x) * np.exp(y),
@@ -75,11 +81,11 @@ def emulating(functions):
 
 
 def widely(function):
-    """Evaluate in longdouble and round at the end: fused, and excess precision."""
+    """Evaluate in the next wider format and round at the end: fused, and excess precision."""
 
     def wide(*inputs):
-        result = function(*(x.astype(np.longdouble) for x in inputs))
-        return result.astype(inputs[0].dtype)
+        kind = {2: np.float32, 4: np.float64, 8: np.longdouble}[inputs[0].itemsize]
+        return function(*(x.astype(kind) for x in inputs)).astype(inputs[0].dtype)
 
     return wide
 
@@ -104,9 +110,10 @@ def test_numpy_is_found_strict(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_unrounded_intermediates_are_called_fused_or_unrounded(dtype):
+def test_unrounded_intermediates_are_called_fused_or_unrounded_and_not_rewritten(dtype):
     names = ("fma", "fma_in_scan", "fma_across_scan", "unrounded_sum")
-    functions = strict(dtype) | {name: widely(STRICT[name]) for name in names}
+    wide = (*names, "cancel_constant", "cancel_sum")  # which a wider format does not change
+    functions = strict(dtype) | {name: widely(STRICT[name]) for name in wide}
     functions["unrounded_cast"] = lambda x: x
     found = operations(dtype, emulating(functions))
     expected = dict.fromkeys(names, "fused") | {"unrounded_sum": "unrounded"}
@@ -123,12 +130,30 @@ def test_rules_of_algebra_are_called_rewritten(dtype):
         "divide_by_scalar": lambda x, y: x * (constant(x, 1) / y),
         "divide_twice": lambda x, y, z: x / (y * z),
         "cancel_constant": lambda x: x,
+        "cancel_sum": lambda x, y: y,
         "merge_constants": lambda x: x * (constant(x, 3.3) * constant(x, 7.7)),
         "log_of_exp": lambda x: x,
         "product_of_exps": lambda x, y: np.exp(x + y),
+        "sqrt": lambda x: x * exact_rsqrt(x),
+        "reciprocal_sqrt": exact_rsqrt,
     }
     found = operations(dtype, emulating(strict(dtype) | rewritten))
     assert {name for name, word in found.items() if word == "rewritten"} == set(rewritten)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_reordered_sum_is_not_called_unrounded(dtype):
+    reordered = dict.fromkeys(("cancel_sum", "unrounded_sum"), lambda x, y: y)
+    found = operations(dtype, emulating(strict(dtype) | reordered))
+    assert (found["cancel_sum"], found["unrounded_sum"]) == ("rewritten", "other")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_roots_by_way_of_a_rough_reciprocal_are_called_other(dtype):
+    rough = lambda x: np.nextafter(exact_rsqrt(x), constant(x, 0))  # noqa: E731
+    functions = {"sqrt": lambda x: x * rough(x), "reciprocal_sqrt": rough}
+    found = operations(dtype, emulating(strict(dtype) | functions))
+    assert (found["sqrt"], found["reciprocal_sqrt"]) == ("other", "other")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -103,11 +103,11 @@ def test_help_version_and_list_answer(jaxlab_command):
         (["run", "toy", "--window", "1"], "'--window'. Expected 2 values."),
         (["run", "toy", "--depths"], "cells: got none"),
         (["run", "toy", "extra"], "unexpected argument 'extra'"),
-        (["run", "toy", "--out"], "argument --out: expected one argument"),
+        (["run", "toy", "--out"], "run toy: argument --out: expected one argument"),
         (["run", "toy", "--shard", "2/2"], "got '2/2', expected i/n with 0 <= i < n"),
         (["run", "toy", "--shard", "0/2"], "--shard: expected --out DIR too"),
-        (["resume"], "required: PATH"),
-        (["report", "x", "--quiet"], "unrecognized arguments: --quiet"),
+        (["resume"], "resume: the following arguments are required: PATH"),
+        (["report", "x", "--quiet"], "report: unrecognized arguments: --quiet"),
         (["list", "x"], "list: unexpected argument 'x'"),
     ],
 )
@@ -127,6 +127,14 @@ def failure(result):
     assert len(lines) == 1
     assert lines[0].startswith("jaxlab: error: ")
     return lines[0]
+
+
+def edit_environment(path, **changes):
+    """Pretend that a run was created in another environment."""
+    file = pathlib.Path(path, "manifest.json")
+    manifest = json.loads(file.read_text())
+    manifest["environment"] |= changes
+    file.write_text(json.dumps(manifest))
 
 
 def test_paths_that_cannot_be_used_get_one_line_and_code_1(jaxlab_command, tmp_path):
@@ -217,6 +225,22 @@ def test_shards_share_a_directory_and_the_last_one_reports(jaxlab_command):
     assert "4 claims" in last[1]
 
 
+def test_a_shard_that_joins_from_elsewhere_warns_that_the_results_may_differ(jaxlab_command):
+    first = jaxlab_command("run", "toy", "--out", "r", "--shard", "0/2", "--quiet")
+    assert (first[0], first[2]) == (0, "")
+    edit_environment("r", jax="0.1")
+    code, _, err = jaxlab_command("run", "toy", "--out", "r", "--shard", "1/2", "--quiet")
+    assert code == 0
+    assert err.startswith("jaxlab: warning: the run was created elsewhere: jax 0.1, now ")
+
+
+def test_a_shard_does_not_join_a_run_of_other_strictness(jaxlab_command):
+    jaxlab_command("run", "toy", "--out", "r", "--shard", "0/2", "--quiet")
+    edit_environment("r", strict=True)
+    other = jaxlab_command("run", "toy", "--out", "r", "--shard", "1/2", "--quiet")
+    assert "r: holds a run with --strict; join it likewise" in failure(other)
+
+
 def test_two_shards_at_once_fill_one_directory(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     words = ["run", "toy", "--out", str(tmp_path / "r"), "--quiet", "--shard"]
@@ -252,9 +276,7 @@ def test_an_interrupted_run_says_how_to_resume_and_returns_130(tmp_path):
 
 def test_resuming_elsewhere_warns_that_the_results_may_differ(jaxlab_command):
     jaxlab_command("run", "toy", "--out", "r", "--quiet")
-    manifest = json.loads(pathlib.Path("r/manifest.json").read_text())
-    manifest["environment"]["jax"] = "0.1"
-    pathlib.Path("r/manifest.json").write_text(json.dumps(manifest))
+    edit_environment("r", jax="0.1")
     code, _, err = jaxlab_command("resume", "r", "--quiet")
     assert code == 0
     assert "jaxlab: warning: " in err

@@ -13,7 +13,7 @@ import pytest
 from jaxlab import cli, store
 from jaxlab.arithmetic import probe as room
 from jaxlab.cli import _strict
-from jaxlab.store._errors import UsageError
+from jaxlab.cli._errors import UsageError
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 STRICT = " ".join(room.strict.STRICT_FLAGS)
@@ -44,7 +44,7 @@ def test_the_probe_as_json_is_what_the_function_returns(capsys):
 
 def test_an_unknown_option_gets_one_line_and_code_2(capsys):
     assert cli.main(["probe", "--quikc"]) == 2
-    assert capsys.readouterr().err == "jaxlab: error: unrecognized arguments: --quikc\n"
+    assert capsys.readouterr().err == "jaxlab: error: probe: unrecognized arguments: --quikc\n"
 
 
 @pytest.mark.parametrize("words", [["probe", "--quick"], ["run", "pieces"]])
@@ -94,7 +94,10 @@ def test_a_strict_probe_finds_flushing_only_and_keeps_the_flags_of_the_user():
     done = run("-m", "jaxlab", "probe", "--strict", "--quick", "--json", flags=flags)
     found = json.loads(done.stdout)
     assert found["system"]["xla_flags"] == f"{flags} {STRICT}"
-    assert {word for by in found["operations"].values() for word in by.values()} == {"ieee"}
+    words = lambda section: {w for by in found[section].values() for w in by.values()}  # noqa: E731
+    assert words("operations") == {"ieee"}
+    assert words("subnormals") == {"ieee", "flushed"}
+    assert words("input_bits") == {24}
 
 
 @cpu_only
@@ -123,4 +126,7 @@ def test_a_run_that_is_not_strict_says_so(tmp_path):
     assert cli.main(words, {"toy": study}) == 0
     there = store.open(tmp_path / "r").environment
     assert there["strict"] is False
-    assert there["fingerprint"]["facts"]["accumulators"] == {}
+    facts = there["fingerprint"]["facts"]
+    assert facts["accumulators"] == {}
+    assert facts["operations"]["float32"]["divide_by_constant"] in ("ieee", "rewritten")
+    assert not {"system", "digest"} & set(facts)  # the environment and the fingerprint have them

@@ -6,8 +6,9 @@ import textwrap
 
 import pytest
 
+from jaxlab import cli
+from jaxlab.cli._errors import UsageError
 from jaxlab.cli._shadow import shadow_command
-from jaxlab.store._errors import UsageError
 
 FILES = {
     "variance.py": """
@@ -58,6 +59,19 @@ FILES = {
             return x / (x - x)
 
         number = 3
+        """,
+    "reads.py": """
+        def f(x):
+            return x * float(open("nothing.txt").read())
+        """,
+    "exits.py": """
+        import sys
+
+        def stops(x):
+            sys.exit(0)
+
+        if "CUDA" not in sys.modules:
+            raise SystemExit("needs CUDA")
         """,
     "typo.py": "def f(x)\n    return x\n",
     "notes.txt": "not Python\n",
@@ -162,6 +176,8 @@ def test_no_such_file_is_the_operating_systems_message():
         ("plain.py:wavy --shapes 3", "TypeError: fn: got a value of dtype complex64"),
         ("plain.py:product --shapes 3", "TypeError: "),
         ("plain.py:ratio --shapes 3 --grad", "TypeError: Gradient only defined for scalar-output"),
+        ("reads.py:f --shapes 3", "reads.py:2: FileNotFoundError: [Errno 2] No such file or"),
+        ("exits.py:stops --shapes 3", "exits.py:7: SystemExit: needs CUDA"),
         ("typo.py:f", "SyntaxError: expected ':' (typo.py, line 1)"),
     ],
 )
@@ -180,3 +196,21 @@ def test_help_names_every_option(capsys):
     out = capsys.readouterr().out
     for option in ("format", "grad", "inputs", "shapes", "seed", "accumulate", "most", "figure"):
         assert f"--{option}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("variance.py:variance", 0, ""),
+        ("--help", 0, ""),
+        ("exits.py:stops", 1, "jaxlab: error: exits.py:7: SystemExit: needs CUDA\n"),
+        ("missing.py:f", 1, "jaxlab: error: missing.py: No such file or directory\n"),
+        ("variance.py:variance --most 0", 2, "jaxlab: error: shadow: argument --most: got '0'"),
+        ("sizes.py:f", 2, "jaxlab: error: shadow: sizes.py has no function 'f'"),
+    ],
+)
+def test_the_command_line_gives_the_exit_code_and_one_line(capsys, words, code, message):
+    assert cli.main(["shadow", *words.split()], {}) == code
+    out, err = capsys.readouterr()
+    assert err.startswith(message)
+    assert (err.count("\n"), bool(out)) == ((0, True) if code == 0 else (1, False))

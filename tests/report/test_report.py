@@ -105,6 +105,11 @@ def test_the_command_names_the_flags_that_differ_and_the_compiler_flags(publishe
     )
 
 
+def test_the_command_of_a_strict_run_is_strict(published):
+    run = published[0]._replace(environment={"strict": True})
+    assert report.command(toy.STUDY, run) == "jaxlab run toy --preset quick --strict"
+
+
 def test_claims_json_holds_the_claims(published):
     run, (claims, _) = published
     assert [_study.Claim(**c) for c in json.loads((run.path / "claims.json").read_text())] == claims

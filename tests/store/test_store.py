@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from jaxlab import store
+from jaxlab.arithmetic.probe import strict
 from jaxlab.store import _manifest, _run
 from jaxlab.studies import _study
 
@@ -126,6 +127,20 @@ def test_a_lost_race_to_create_joins_or_says_so(tmp_path, monkeypatch):
     joined = store.create(toy.STUDY, toy.Config(), path, join=True)
     assert joined == store.open(path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_process_without_the_flags_cannot_call_itself_strict(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(strict, "starts", lambda flags: True)
+    with pytest.raises(ValueError, match="strict: got True, expected XLA_FLAGS to have"):
+        store.create(toy.STUDY, toy.Config(), tmp_path / "run", strict=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_of_other_strictness_are_not_joined(finished_run, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", " ".join(strict.STRICT_FLAGS))
+    with pytest.raises(store.StoreError, match="holds a run without --strict"):
+        store.create(toy.STUDY, toy.Config(), finished_run.path, join=True, strict=True)
 
 
 @pytest.mark.parametrize(

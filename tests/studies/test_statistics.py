@@ -18,10 +18,22 @@ def test_one_sample_has_an_infinite_interval():
     assert _statistics.mean([2.0])[:3] == (2.0, -np.inf, np.inf)
 
 
-def test_the_ratio_is_the_geometric_mean_of_pairs():
-    got = _statistics.ratio([1.0, 4.0, 9.0], [1.0, 1.0, 1.0])
+def test_the_geometric_mean_has_students_interval_on_the_logarithms():
+    sample = [1.0, 4.0, 9.0]
+    got, logs = _statistics.geometric_mean(sample), _statistics.mean(np.log(sample))
     np.testing.assert_allclose(got.value, 36 ** (1 / 3))
-    assert got.low < got.value < got.high
+    np.testing.assert_allclose((got.low, got.high), np.exp([logs.low, logs.high]))
+
+
+def test_no_sample_has_no_mean_and_an_infinite_interval():
+    got = _statistics.geometric_mean([])
+    assert np.isnan(got.value)
+    assert (got.low, got.high) == (0, np.inf)
+
+
+def test_simultaneous_intervals_share_the_error():
+    np.testing.assert_allclose(_statistics.simultaneous(5, 0.9), 0.98)
+    assert _statistics.simultaneous(1, 0.99) == 0.99
 
 
 def test_the_power_law_fit_is_linear_regression_in_logarithms():

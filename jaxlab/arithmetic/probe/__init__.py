@@ -17,5 +17,6 @@ from jaxlab.arithmetic.probe._summation import order_of as order_of
 from jaxlab.arithmetic.probe._summation import summation_tree as summation_tree
 from jaxlab.arithmetic.probe._text import deviations as deviations
 from jaxlab.arithmetic.probe._text import format_probe as format_probe
+from jaxlab.arithmetic.probe.strict import is_strict as is_strict
 from jaxlab.arithmetic.probe.strict import strict_compiler_options as strict_compiler_options
 from jaxlab.arithmetic.probe.strict import strict_flags as strict_flags

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.arithmetic.probe._experiments import Unmeasured, attempt
 from jaxlab.arithmetic.probe._summation import (
     Order,
     Total,
     Tree,
+    chains,
     leaf_sets,
     order_of,
     summation_tree,
@@ -30,20 +30,25 @@ class Accumulator(NamedTuple):
     Attributes
     ----------
     order
-        The :class:`Order` of the additions, or :class:`Unmeasured`.
+        The :class:`Order` of the additions.
     bits
         Significand bits kept by the first additions.
     outer_bits
-        Significand bits kept by the last addition.
+        Significand bits kept by the largest partial sum that is added to something else; None
+        where only the last addition joins blocks: what it keeps beyond the result is not seen.
+    limit
+        The most bits that terms in the range of the dtype can show. Bits equal to ``limit`` are a
+        lower bound.
     rounding
         How the first additions round: ``nearest_even``, ``nearest_away``, ``toward_zero``, ``up``,
-        ``down`` or ``other``.
+        ``down``, ``other``, or ``unseen`` where ``bits`` is only a lower bound.
     """
 
-    order: Order | Unmeasured
-    bits: int | Unmeasured
-    outer_bits: int | Unmeasured
-    rounding: str | Unmeasured
+    order: Order
+    bits: int
+    outer_bits: int | None
+    limit: int
+    rounding: str
 
 
 def accumulator(total: Total, size: int, lowest: int, highest: int) -> Accumulator:
@@ -60,8 +65,13 @@ def accumulator(total: Total, size: int, lowest: int, highest: int) -> Accumulat
 
     Returns
     -------
-    An :class:`Accumulator`. An exact sum has the order ``exact`` and at least
-    ``highest + 15`` bits.
+    An :class:`Accumulator`, whose ``limit`` is ``highest + 14``, at most 64. A sum in which
+    nothing is lost has the order ``exact``.
+
+    Raises
+    ------
+    ValueError
+        If small terms are lost, or no tree of additions explains the results.
 
     Examples
     --------
@@ -73,24 +83,24 @@ def accumulator(total: Total, size: int, lowest: int, highest: int) -> Accumulat
     ...     return float(total)
     >>> accumulator(left_to_right, 8, -14, 15)
     Accumulator(order=Order(name='sequential', block=0, fan_in=2, depth=7), bits=11, outer_bits=11,
-    rounding='nearest_even')
+    limit=29, rounding='nearest_even')
     """
-    try:
-        tree = summation_tree(total, size, 2.0**highest, 2.0**lowest)
-    except ValueError as error:
-        return Accumulator(*[Unmeasured(str(error))] * len(Accumulator._fields))
+    tree = summation_tree(total, size, 2.0**highest, 2.0**lowest)
+    limit = min(_MOST_BITS, highest - _LEAST)
     if tree is None:
-        order, inner, outer = Order("exact", 0, size, 1), (0, 1, 2), (0, 1, 2)
-    else:
-        order, (inner, outer) = order_of(tree), _witnesses(tree)
-    three = _Three(total, size, inner, highest)
-    bits = _bits(three)
-    rounding = attempt(lambda: _rounding(three, bits))
-    return Accumulator(order, bits, _bits(three._replace(positions=outer)), rounding)
+        three = _Three(total, size, (0, 1, 2))
+        bits = _bits(three, limit)
+        return Accumulator(
+            Order("exact", 0, size, 1), bits, bits, limit, _rounding(three, bits, limit)
+        )
+    first, last = (_Three(total, size, where) for where in _witnesses(tree))
+    bits = _bits(first, limit)
+    outer = None if _joins_only_chains(tree) else _bits(last, limit)
+    return Accumulator(order_of(tree), bits, outer, limit, _rounding(first, bits, limit))
 
 
 def _witnesses(tree: Tree) -> list[tuple[int, int, int]]:
-    """Three leaves, two of which meet before the third: at the first and at the last addition."""
+    """Three leaves, two of which meet before the third: in the smallest and in the largest sum."""
     below = leaf_sets(tree)
     inside = range(tree.size, len(below) - 1) or [len(below) - 1]
     found = []
@@ -103,34 +113,37 @@ def _witnesses(tree: Tree) -> list[tuple[int, int, int]]:
     return found
 
 
+def _joins_only_chains(tree: Tree) -> bool:
+    """Whether the last addition is the only one of partial sums."""
+    *inside, root = chains(tree)
+    return not root and all(inside)
+
+
 class _Three(NamedTuple):
     """A sum of three terms, the other terms zero."""
 
     total: Total
     size: int
     positions: tuple[int, int, int]
-    highest: int
 
     def residue(self, sign: int, numerator: int, k: int) -> float:
         """``(1 + part) - 1`` over the part, ``part = numerator * 2**-k``; negated for sign -1."""
-        scale = max(0, k + _LEAST)  # keeps the middle term normal
-        if scale > self.highest:
-            raise ValueError("nothing is rounded within the range of the dtype")
-        one = sign * 2.0**scale
+        one = sign * 2.0 ** max(0, k + _LEAST)  # keeps the middle term normal
         part = one * numerator * 2.0**-k
         terms = np.zeros(self.size)
         terms[list(self.positions)] = one, part, -one
         return self.total(terms) / part
 
 
-def _bits(three: _Three) -> int:
-    """The largest p for which ``1 + 2**(1-p)`` is exact."""
-    most = min(_MOST_BITS, three.highest - _LEAST)
-    return next((k for k in range(1, most) if three.residue(1, 1, k) != 1), most)
+def _bits(three: _Three, limit: int) -> int:
+    """The largest p up to the limit for which ``1 + 2**(1-p)`` is exact."""
+    return next((k for k in range(1, limit) if three.residue(1, 1, k) != 1), limit)
 
 
-def _rounding(three: _Three, bits: int) -> str:
+def _rounding(three: _Three, bits: int, limit: int) -> str:
     """Where 1 + u/2 and 1 + 3u/2, u = 2**-bits, go, and their negatives; then the tie 1 + u."""
+    if bits == limit:
+        return "unseen"
     signs = (1, -1)
     seen = [three.residue(sign, part, bits + 1) != 0 for sign in signs for part in (3, 1)]
     found = _ROUNDINGS.get(tuple(seen), "other")

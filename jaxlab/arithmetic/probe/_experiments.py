@@ -16,6 +16,9 @@ DTYPES: dict[str, np.dtype] = {
 }
 """The dtypes that are probed, by name."""
 
+WIDER = {"float16": "float32", "bfloat16": "float32", "float32": "float64"}
+"""The dtype to which each dtype is usually widened; nothing is wider than float64."""
+
 LANES = 1021
 """Length of the test vectors: a prime, so that vectorised loops have a remainder."""
 

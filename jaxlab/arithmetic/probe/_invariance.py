@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.arithmetic.probe._experiments import DTYPES, Unmeasured, attempt, same_bits
+from jaxlab.arithmetic.probe._programs import full_product, total
 
-_HIGHEST = jax.lax.Precision.HIGHEST
 _BATCH, _INNER, _OUTER = 64, 300, 200
 _SMALLER = (1, 7, 32, 63)
 _REPEATS = 10
@@ -39,8 +39,8 @@ def invariance(dtype: str) -> dict[str, Any]:
         ten runs of a matrix product, a sum and a scatter-add with collisions.
     """
     x, weights = _normal((_BATCH, _INNER), dtype, 0), _normal((_INNER, _OUTER), dtype, 1)
-    batched = lambda rows: np.asarray(_matmul(x[:rows], weights))  # noqa: E731
-    single = lambda: np.stack([np.asarray(_matmul(row, weights)) for row in x])  # noqa: E731
+    batched = lambda rows: np.asarray(full_product(x[:rows], weights))  # noqa: E731
+    single = lambda: np.stack([np.asarray(full_product(row, weights)) for row in x])  # noqa: E731
     return {
         "batch": attempt(lambda: is_batch_invariant(batched, _BATCH, _SMALLER)),
         "vmap": attempt(lambda: same_bits(np.asarray(_vmapped(x, weights)), single())),
@@ -65,13 +65,19 @@ def is_batch_invariant(
     return all(same_bits(batched(few), whole[:few]) for few in fewer)
 
 
-def thread_invariance() -> bool | Unmeasured:
+def thread_invariance(platform: str) -> bool | Unmeasured:
     """Whether float32 sums and products have the same bits on one CPU and on all.
 
     The same program runs in two subprocesses, one of which is tied to one CPU before JAX starts.
-    On other platforms than CPU, and where processes cannot be tied, it is not measured.
+    Where the probed device is of another platform than CPU, and where processes cannot be tied,
+    it is not measured.
+
+    Examples
+    --------
+    >>> thread_invariance("gpu")
+    Unmeasured(unmeasured='the platform is not CPU')
     """
-    if jax.default_backend() != "cpu":
+    if platform != "cpu":
         return Unmeasured("the platform is not CPU")
     if not hasattr(os, "sched_setaffinity"):
         return Unmeasured("processes cannot be tied to a CPU here")
@@ -84,7 +90,7 @@ def thread_invariance() -> bool | Unmeasured:
 def threaded_digest() -> str:
     """SHA-256 of a long sum and of a matrix product, for :func:`thread_invariance`."""
     vector, matrix = _normal((_LONG,), "float32", 0), _normal((_INNER, _INNER), "float32", 1)
-    results = (_sum(vector), _matmul(matrix, matrix))
+    results = (total(vector), full_product(matrix, matrix))
     return hashlib.sha256(b"".join(np.asarray(r).tobytes() for r in results)).hexdigest()
 
 
@@ -105,17 +111,7 @@ def _normal(shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(DTYPES[dtype])
 
 
-def _product(x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.dot(x, y, precision=_HIGHEST, preferred_element_type=x.dtype)
-
-
-_matmul = jax.jit(_product)
-_vmapped = jax.jit(jax.vmap(_product, in_axes=(0, None)))
-
-
-@jax.jit
-def _sum(x: jax.Array) -> jax.Array:
-    return jnp.sum(x)
+_vmapped = jax.jit(jax.vmap(full_product, in_axes=(0, None)))
 
 
 @jax.jit
@@ -125,7 +121,7 @@ def _collide(x: jax.Array) -> jax.Array:
 
 def _loss(weights: tuple[jax.Array, ...], x: jax.Array) -> jax.Array:
     for layer in weights:
-        x = jnp.tanh(_product(x, layer))
+        x = jnp.tanh(full_product(x, layer))
     return jnp.mean(x * x)
 
 
@@ -142,7 +138,7 @@ def _jit_agrees(dtype: str) -> bool:
 def _repeats(dtype: str) -> bool:
     x = _normal((_BATCH, _INNER), dtype, 0)
     weights, flat = _normal((_INNER, _OUTER), dtype, 1), x.reshape(-1)
-    calls = (lambda: _matmul(x, weights), lambda: _sum(flat), lambda: _collide(flat))
+    calls = (lambda: full_product(x, weights), lambda: total(flat), lambda: _collide(flat))
     return all(
         same_bits(np.asarray(call()), first)
         for call in calls

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlab.arithmetic.probe import _operations, _subnormals
-from jaxlab.arithmetic.probe._dots import algorithms, default_input_bits, input_bits
+from jaxlab.arithmetic.probe._dots import algorithms, input_bits
 from jaxlab.arithmetic.probe._experiments import DTYPES, Unmeasured, verdicts
 from jaxlab.arithmetic.probe._functions import function_errors
 from jaxlab.arithmetic.probe._invariance import invariance, thread_invariance
@@ -22,7 +22,9 @@ _QUICK = (
     "divide_by_constant",
     "divide_by_scalar",
     "cancel_constant",
+    "cancel_sum",
     "merge_constants",
+    "sqrt",
     "reciprocal_sqrt",
     "unrounded_sum",
     "unrounded_cast",
@@ -108,7 +110,7 @@ def probe(device: Any = None, quick: bool = False) -> Probe:
     if device is None:
         (device,) = jnp.zeros(()).devices()
     with jax.enable_x64(True), jax.default_device(device):
-        sections = _quick() if quick else _full()
+        sections = _quick() if quick else _full(device.platform)
     text = json.dumps(as_json(sections, reasons=False), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return Probe(_system(device), **sections, digest=digest)
@@ -152,15 +154,15 @@ def as_json(tree: Any, reasons: bool = True) -> Any:
 def _quick() -> dict[str, Any]:
     return {
         **_elementwise(_QUICK),
-        "input_bits": {"float32": {"default": default_input_bits("float32")}},
+        "input_bits": {"float32": input_bits("float32", [jax.lax.Precision.DEFAULT])},
         "ones": {dtype: {"dot": dot_of_ones(dtype)} for dtype in _NARROW},
         **{empty: {} for empty in ("accumulators", "algorithms", "functions", "invariance")},
     }
 
 
-def _full() -> dict[str, Any]:
+def _full(platform: str) -> dict[str, Any]:
     unchanged = {dtype: invariance(dtype) for dtype in DTYPES}
-    unchanged["float32"]["threads"] = thread_invariance()
+    unchanged["float32"]["threads"] = thread_invariance(platform)
     return {
         **_elementwise((*_operations.MEANINGS, *_subnormals.MEANINGS)),
         "input_bits": {dtype: input_bits(dtype) for dtype in DTYPES},

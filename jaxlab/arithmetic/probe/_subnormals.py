@@ -3,11 +3,19 @@
 import functools
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.arithmetic.formats import as_format
-from jaxlab.arithmetic.probe._experiments import DTYPES, LANES, Experiment, Runner, run, verdicts
+from jaxlab.arithmetic.probe._experiments import (
+    DTYPES,
+    LANES,
+    WIDER,
+    Experiment,
+    Runner,
+    run,
+    verdicts,
+)
+from jaxlab.arithmetic.probe._programs import cast
 
 MEANINGS = {
     "input_of_multiply": "subnormal * 4",
@@ -24,12 +32,7 @@ MEANINGS = {
 def subnormals(dtype: str, runner: Runner = run) -> dict[str, Any]:
     """Judge what a device does with the subnormal numbers of one dtype.
 
-    Parameters
-    ----------
-    dtype
-        ``float16``, ``bfloat16``, ``float32`` or ``float64``.
-    runner
-        What evaluates the programs: by default JAX's default device, under ``jit``.
+    The parameters are those of :func:`operations`.
 
     Returns
     -------
@@ -62,13 +65,12 @@ def experiments(dtype: str) -> tuple[Experiment, ...]:
         ("output_of_multiply", _multiply, (full(least), half), small, zeros),
         ("output_of_subtract", _subtract, (full(1.5 * least), full(least)), small, zeros),
     ]
-    if dtype in _FROM_WIDER:
-        wide = np.float64 if dtype == "float32" else np.float32
-        large, nothing = full(least / 2, wide), full(0, wide)
-        to_wider = _to_float64 if dtype == "float32" else _to_float32
+    if dtype in WIDER:
+        wide = WIDER[dtype]
+        large, nothing = full(least / 2, DTYPES[wide]), full(0, DTYPES[wide])
         rows += [
-            ("input_of_conversion", to_wider, (small,), large, nothing),
-            ("output_of_conversion", _FROM_WIDER[dtype], (large,), small, zeros),
+            ("input_of_conversion", cast(wide), (small,), large, nothing),
+            ("output_of_conversion", cast(dtype), (large,), small, zeros),
         ]
     return tuple(Experiment(*row, deviation="flushed") for row in rows)
 
@@ -87,22 +89,3 @@ def _subtract(x: Any, y: Any) -> Any:
 
 def _is_zero(x: Any) -> Any:
     return x == 0
-
-
-def _to_float16(x: Any) -> Any:
-    return x.astype(jnp.float16)
-
-
-def _to_bfloat16(x: Any) -> Any:
-    return x.astype(jnp.bfloat16)
-
-
-def _to_float32(x: Any) -> Any:
-    return x.astype(jnp.float32)
-
-
-def _to_float64(x: Any) -> Any:
-    return x.astype(jnp.float64)
-
-
-_FROM_WIDER = {"float16": _to_float16, "bfloat16": _to_bfloat16, "float32": _to_float32}

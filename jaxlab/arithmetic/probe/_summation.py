@@ -79,8 +79,8 @@ def summation_tree(total: Total, size: int, big: float, unit: float) -> Tree | N
     Raises
     ------
     ValueError
-        If the units are not counted exactly, or no tree explains the results, because the order
-        changes from call to call, for example.
+        If a sum is not finite, the units are not counted exactly, or no tree explains the
+        results, because the order changes from call to call, for example.
 
     Examples
     --------
@@ -122,7 +122,10 @@ class _Masks(NamedTuple):
             terms[list(active[start : start + _EXACT])] = self.unit
             for position, sign in signs.items():
                 terms[position] = sign * self.big
-            found += round(self.total(terms) / self.unit)
+            units = self.total(terms) / self.unit
+            if not math.isfinite(units):
+                raise ValueError("the sum of finite terms is not finite")
+            found += round(units)
         return found
 
     def shared(self, i: int, j: int, active: Sequence[int]) -> int:
@@ -199,18 +202,31 @@ def order_of(tree: Tree) -> Order:
     Order(name='pairwise', block=0, fan_in=2, depth=2)
     """
     fan_in = max(len(children) for children in tree.nodes)
-    depths, chains = [0] * tree.size, [True] * tree.size
+    depths = [0] * tree.size
     for children in tree.nodes:
         depths.append(1 + max(depths[child] for child in children))
-        inner = [child for child in children if child >= tree.size]
-        chains.append(len(inner) <= 1 and all(chains[child] for child in inner))
-    name, block = _shape(tree, chains, fan_in, depths[-1])
+    name, block = _shape(tree, fan_in, depths[-1])
     return Order(name, block, fan_in, depths[-1])
 
 
-def _shape(tree: Tree, chains: list[bool], fan_in: int, depth: int) -> tuple[str, int]:
-    below = leaf_sets(tree)
-    if chains[-1] and all(_stride(leaves) <= 1 for leaves in below):
+def chains(tree: Tree) -> list[bool]:
+    """Whether each node is a chain, by node: its terms are added one after the other.
+
+    Examples
+    --------
+    >>> chains(Tree(4, ((0, 1), (2, 3), (4, 5))))
+    [True, True, True, True, True, True, False]
+    """
+    found = [True] * tree.size
+    for children in tree.nodes:
+        inner = [child for child in children if child >= tree.size]
+        found.append(len(inner) <= 1 and all(found[child] for child in inner))
+    return found
+
+
+def _shape(tree: Tree, fan_in: int, depth: int) -> tuple[str, int]:
+    below, chained = leaf_sets(tree), chains(tree)
+    if chained[-1] and all(_stride(leaves) <= 1 for leaves in below):
         return "sequential", 0
     if fan_in == 2 and depth == math.ceil(math.log2(tree.size)):
         return "pairwise", 0
@@ -219,7 +235,7 @@ def _shape(tree: Tree, chains: list[bool], fan_in: int, depth: int) -> tuple[str
     largest = [
         leaves
         for node, leaves in enumerate(below)
-        if chains[node] and not (node in parents and chains[parents[node]])
+        if chained[node] and not (node in parents and chained[parents[node]])
     ]
     block = max(len(leaves) for leaves in largest)
     stride = max(_stride(leaves) for leaves in largest)

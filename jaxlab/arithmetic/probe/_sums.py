@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlab.arithmetic.probe import _programs
 from jaxlab.arithmetic.probe._accumulators import Accumulator, accumulator
 from jaxlab.arithmetic.probe._experiments import DTYPES, attempt
 from jaxlab.arithmetic.probe._summation import Total
@@ -16,11 +17,11 @@ _INNER = 1024  # a matrix product is blocked more coarsely
 _SIDE = 64
 _ONES = 5000
 
-# Exponents of the smallest and the largest term: float16 needs its subnormals in a sum, and not in
-# a dot product, whose terms are products.
-_SUM_RANGE = {"float16": (-24, 15)}
-_DOT_RANGE = {"float16": (-14, 30)}
-_RANGE = (-100, 100)
+Range = tuple[int, int]
+"""Exponents of the smallest and of the largest term of a sum."""
+
+HALF_RANGE: Range = (-24, 15)  # all of float16, whose subnormals a wide accumulator calls for
+WIDE_RANGE: Range = (-100, 100)
 
 
 def accumulators(dtype: str) -> dict[str, Any]:
@@ -33,22 +34,42 @@ def accumulators(dtype: str) -> dict[str, Any]:
     the dtype), ``sum`` (``jnp.sum``), ``reduce_sum`` and ``cumsum`` (``jax.lax``), ``scan`` (the
     carry) and ``scatter_add`` (all into one entry).
     """
-    found: dict[str, Accumulator | Any] = {
-        "dot": attempt(lambda: of_dot(_dot, dtype, _TERMS)),
-        "matmul": attempt(lambda: of_dot(_dot, dtype, _INNER, side=_SIDE)),
+    within = HALF_RANGE if dtype == "float16" else WIDE_RANGE
+    dot, kind = _programs.full_product, DTYPES[dtype]
+    found = {
+        "dot": attempt(lambda: of_dot(dot, kind, _TERMS, within)),
+        "matmul": attempt(lambda: of_dot(dot, kind, _INNER, within, side=_SIDE)),
     }
-    lowest, highest = _SUM_RANGE.get(dtype, _RANGE)
-    for name, program in _SUMS.items():
-        total = _total_of_sum(program, DTYPES[dtype])
-        found[name] = attempt(lambda total=total: accumulator(total, _TERMS, lowest, highest))
+    for name, program in SUMS.items():
+        total = _total_of_sum(program, kind)
+        found[name] = attempt(lambda total=total: accumulator(total, _TERMS, *within))
     return found
 
 
-def of_dot(program: Callable[..., jax.Array], dtype: str, terms: int, side: int = 0) -> Accumulator:
-    """Find out how a dot program sums: two vectors, or two matrices with ``side`` rows, columns."""
-    return accumulator(
-        _total_of_dot(program, DTYPES[dtype], side), terms, *_DOT_RANGE.get(dtype, _RANGE)
-    )
+def of_dot(
+    program: Callable[[Any, Any], Any], kind: np.dtype, terms: int, within: Range, side: int = 0
+) -> Accumulator:
+    """Find out how a dot program sums.
+
+    Parameters
+    ----------
+    program
+        The dot product of two vectors, or of two matrices if there is a ``side``.
+    kind
+        Dtype of its inputs.
+    terms
+        Length of the sum.
+    within
+        Exponents of the products; those of the factors are half as large.
+    side
+        Number of rows and columns of the result.
+
+    Raises
+    ------
+    ValueError
+        As :func:`accumulator`.
+    """
+    return accumulator(_total_of_dot(program, kind, side), terms, *within)
 
 
 def ones(dtype: str) -> dict[str, Any]:
@@ -60,27 +81,16 @@ def ones(dtype: str) -> dict[str, Any]:
     """
     return {"dot": dot_of_ones(dtype)} | {
         name: attempt(lambda program=program: int(_total_of_sum(program, DTYPES[dtype])(_ALL_ONES)))
-        for name, program in _SUMS.items()
+        for name, program in SUMS.items()
     }
 
 
 def dot_of_ones(dtype: str) -> Any:
     """The dot product of 5000 ones with 5000 ones, or :class:`Unmeasured`."""
-    return attempt(lambda: int(_total_of_dot(_dot, DTYPES[dtype], 0)(_ALL_ONES)))
+    return attempt(lambda: int(_total_of_dot(_programs.full_product, DTYPES[dtype], 0)(_ALL_ONES)))
 
 
 _ALL_ONES = np.ones(_ONES)
-
-
-@jax.jit
-def _dot(x: jax.Array, y: jax.Array) -> jax.Array:
-    highest = jax.lax.Precision.HIGHEST
-    return jnp.dot(x, y, precision=highest, preferred_element_type=x.dtype)
-
-
-@jax.jit
-def _sum(x: jax.Array) -> jax.Array:
-    return jnp.sum(x)
 
 
 @jax.jit
@@ -103,13 +113,14 @@ def _scatter_add(x: jax.Array) -> jax.Array:
     return jnp.zeros(2, x.dtype).at[jnp.ones(x.shape, jnp.int32)].add(x)
 
 
-_SUMS = {
-    "sum": _sum,
+SUMS = {
+    "sum": _programs.total,
     "reduce_sum": _reduce_sum,
     "cumsum": _cumsum,
     "scan": _scan,
     "scatter_add": _scatter_add,
 }
+"""The sums of JAX that are no dot products, as programs of one vector."""
 
 
 def _total_of_sum(program: Callable[..., jax.Array], dtype: np.dtype) -> Total:

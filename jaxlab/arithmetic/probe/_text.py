@@ -1,7 +1,8 @@
 """The probe in words: a report of all of it, and the list of its departures from IEEE 754."""
 
+import itertools
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jaxlab.arithmetic.formats import as_format
@@ -9,7 +10,6 @@ from jaxlab.arithmetic.probe import _operations, _subnormals
 from jaxlab.arithmetic.probe._accumulators import Accumulator
 from jaxlab.arithmetic.probe._experiments import DTYPES, Unmeasured
 from jaxlab.arithmetic.probe._probe import Probe
-from jaxlab.arithmetic.probe._summation import Order
 
 _CIRCUMSTANCES = {
     "batch": "the size of the batch",
@@ -18,7 +18,8 @@ _CIRCUMSTANCES = {
     "repetition": "repetition",
     "threads": "the number of CPUs",
 }
-_NAME, _CELL = 32, 17
+_HARMLESS = ("nearest_even", "unseen")
+_WIDTH, _NAME, _CELL = 100, 32, 17
 
 
 def deviations(probe: Probe) -> list[str]:
@@ -26,30 +27,33 @@ def deviations(probe: Probe) -> list[str]:
 
     The order of a sum is no departure, since IEEE 754 prescribes none; an accumulator that rounds
     otherwise than to nearest, or keeps fewer bits than the dtype, is. So are bits that depend on
-    circumstances.
+    circumstances. The errors of elementary functions are not counted, except that of the square
+    root, which IEEE 754 wants rounded correctly: others are in the probe's ``functions``.
 
     Returns
     -------
-    One line for each departure, and for what could not be measured; empty if there is none.
+    One line for each departure, then for what could not be measured; empty if there is none.
 
     Examples
     --------
     >>> from jaxlab.arithmetic.probe import probe
-    >>> lines = deviations(probe(quick=True))
-    >>> all(isinstance(line, str) for line in lines)
-    True
+    >>> tf32 = probe(quick=True)._replace(
+    ...     operations={"float32": {"fma": "fused", "divide": "ieee"}},
+    ...     subnormals={},
+    ...     input_bits={"float32": {"default": 11, "highest": 24}},
+    ... )
+    >>> deviations(tf32)
+    ['fused in float32: a*b + c',
+     'float32 dots use 11 of 24 bits of their inputs at default precision']
     """
-    found: dict[tuple[str, ...], list[str]] = {}
-    for section, meanings in (
-        (probe.operations, _operations.MEANINGS),
-        (probe.subnormals, _subnormals.MEANINGS),
-    ):
-        for name, meaning in meanings.items():
-            for word, where in _dtypes_by_verdict(section, name).items():
-                if word != "ieee":
-                    found.setdefault((word, *where), []).append(meaning)
-    lines = [f"{word} in {', '.join(at)}: {'; '.join(what)}" for (word, *at), what in found.items()]
-    return lines + _of_dots(probe) + _of_circumstances(probe)
+    return [
+        *_of_experiments(probe.operations, _operations.MEANINGS),
+        *_of_experiments(probe.subnormals, _subnormals.MEANINGS),
+        *_of_input_bits(probe),
+        *_of_accumulators(probe),
+        *_of_circumstances(probe),
+        *_not_measured(probe),
+    ]
 
 
 def format_probe(probe: Probe) -> str:
@@ -63,9 +67,11 @@ def format_probe(probe: Probe) -> str:
     """
     system = probe.system
     lines = [
-        f"jax {system['jax']}, jaxlib {system['jaxlib']}, {system['platform']}, "
-        f"{system['device_kind']}",
-        f"XLA_FLAGS: {system['xla_flags'] or 'none'}",
+        *_wrapped(
+            f"jax {system['jax']}, jaxlib {system['jaxlib']}, {system['platform']}, "
+            f"{system['device_kind']}"
+        ),
+        *_wrapped(f"XLA_FLAGS: {system['xla_flags'] or 'none'}"),
         f"numerics {probe.digest}",
     ]
     lines += _table("elementwise, under jit", probe.operations, _operations.MEANINGS)
@@ -78,49 +84,89 @@ def format_probe(probe: Probe) -> str:
     lines += _table("bits are independent of", probe.invariance, _CIRCUMSTANCES)
     lines += ["", "departures from IEEE 754, operation by operation"]
     for line in deviations(probe) or ["none"]:
-        lines += textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="    ")
+        lines += _wrapped(line, "  ")
     return "\n".join(lines)
 
 
-def _of_dots(probe: Probe) -> list[str]:
+def _of_experiments(
+    section: Mapping[str, Mapping[str, Any]], meanings: Mapping[str, str]
+) -> list[str]:
+    """One line for each word and the dtypes that it holds for."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, meaning in meanings.items():
+        for word, where in _dtypes_by_verdict(section, name).items():
+            if word not in ("ieee", None):
+                found.setdefault((word, *where), []).append(meaning)
+    return [f"{word} in {', '.join(at)}: {'; '.join(what)}" for (word, *at), what in found.items()]
+
+
+def _of_input_bits(probe: Probe) -> list[str]:
     lines = []
     for dtype, kept in probe.input_bits.items():
-        precision = as_format(dtype).precision
-        bits = kept["default"]
-        if bits != precision:
-            lines.append(f"{dtype} dots use {_cell(bits)} of {precision} bits of their inputs")
-    for dtype, sums in probe.accumulators.items():
-        for name, how in sums.items():
-            if _rounds_otherwise(how, as_format(dtype).precision):
-                lines.append(f"{dtype} {name} accumulates otherwise: {_cell(how)}")
+        full = as_format(dtype).precision
+        fewer: dict[int, list[str]] = {}
+        for precision, bits in kept.items():
+            if isinstance(bits, int) and bits < full:
+                fewer.setdefault(bits, []).append(precision)
+        lines += [
+            f"{dtype} dots use {bits} of {full} bits of their inputs at {', '.join(at)} precision"
+            for bits, at in fewer.items()
+        ]
     return lines
 
 
-def _rounds_otherwise(how: Accumulator | Unmeasured, precision: int) -> bool:
-    if isinstance(how, Unmeasured) or isinstance(how.order, Unmeasured):
-        return True
-    narrow = any(not isinstance(b, int) or b < precision for b in (how.bits, how.outer_bits))
-    return narrow or not (how.order.name == "exact" or how.rounding == "nearest_even")
+def _of_accumulators(probe: Probe) -> list[str]:
+    return [
+        f"{dtype} {name} accumulates otherwise: {_cell(how)}"
+        for dtype, sums in probe.accumulators.items()
+        for name, how in sums.items()
+        if isinstance(how, Accumulator) and _rounds_otherwise(how, as_format(dtype).precision)
+    ]
+
+
+def _rounds_otherwise(how: Accumulator, precision: int) -> bool:
+    narrowest = how.bits if how.outer_bits is None else min(how.bits, how.outer_bits)
+    return narrowest < precision or how.rounding not in _HARMLESS
 
 
 def _of_circumstances(probe: Probe) -> list[str]:
     lines = []
     for name, meaning in _CIRCUMSTANCES.items():
-        for word, where in _dtypes_by_verdict(probe.invariance, name).items():
-            if word is not True:
-                verb = "bits depend on" if word is False else f"{word}: independence of"
-                lines.append(f"{verb} {meaning}: {', '.join(where)}")
+        where = _dtypes_by_verdict(probe.invariance, name).get(False)
+        if where:
+            lines.append(f"bits depend on {meaning}: {', '.join(where)}")
     return lines
 
 
+def _not_measured(probe: Probe) -> list[str]:
+    """One line for each set of dtypes in which the same things have no result."""
+    titles = {
+        "operations": _operations.MEANINGS,
+        "subnormals": _subnormals.MEANINGS,
+        "input_bits": "input bits of dots at {} precision",
+        "accumulators": "accumulator of {}",
+        "invariance": {
+            name: f"independence of {meaning}" for name, meaning in _CIRCUMSTANCES.items()
+        },
+    }
+    found: dict[tuple[str, ...], list[str]] = {}
+    for field, title in titles.items():
+        section = getattr(probe, field)
+        for name in dict.fromkeys(itertools.chain.from_iterable(section.values())):
+            where = _dtypes_by_verdict(section, name).get(None)
+            if where:
+                what = title.format(name) if isinstance(title, str) else title[name]
+                found.setdefault(tuple(where), []).append(what)
+    return [f"not measured in {', '.join(at)}: {'; '.join(what)}" for at, what in found.items()]
+
+
 def _dtypes_by_verdict(section: Mapping[str, Mapping[str, Any]], name: str) -> dict[Any, list[str]]:
-    """The dtypes at which each verdict on one experiment was reached."""
+    """The dtypes at which each verdict on one experiment was reached; None for not measured."""
     grouped: dict[Any, list[str]] = {}
     for dtype, results in section.items():
         if name in results:
             result = results[name]
-            word = "not measured" if isinstance(result, Unmeasured) else result
-            grouped.setdefault(word, []).append(dtype)
+            grouped.setdefault(None if isinstance(result, Unmeasured) else result, []).append(dtype)
     return grouped
 
 
@@ -129,36 +175,45 @@ def _table(
     section: Mapping[str, Mapping[str, Any]],
     meanings: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """One row for each name, one column for each dtype."""
+    """One row for each name, one column for each dtype; then why something was not measured."""
     if not section:
         return []
-    names = list(dict.fromkeys(name for results in section.values() for name in results))
-    label: Callable[[str], str] = lambda name: (meanings or {}).get(name, name)  # noqa: E731
+    names = dict.fromkeys(itertools.chain.from_iterable(section.values()))
+    labels = {name: (meanings or {}).get(name, name) for name in names}
     columns = [dtype for dtype in DTYPES if dtype in section]
-    lines = ["", _row(title, []), _row("", columns)]
-    for name in names:
-        cells = [_cell(section[dtype].get(name, "")) for dtype in columns]
-        lines.append(_row("  " + label(name), cells))
+    lines = ["", title, *_row("", columns)]
+    for name, label in labels.items():
+        lines += _row("  " + label, [_cell(section[dtype].get(name, "")) for dtype in columns])
     reasons = {
-        f"  {dtype} {label(name)}: {result.unmeasured}"
+        f"{dtype} {labels[name]}: {result.unmeasured}"
         for dtype, results in section.items()
         for name, result in results.items()
         if isinstance(result, Unmeasured)
     }
-    return lines + sorted(reasons)
+    return [*lines, *(line for reason in sorted(reasons) for line in _wrapped(reason, "  "))]
 
 
 def _algorithms(algorithms: Mapping[str, Any]) -> list[str]:
     if not algorithms:
         return []
-    lines = ["", "dot algorithms on float32", _row("", ["verdict", "input bits", "accumulator"])]
+    columns = ["verdict", "input bits", "passes", "accumulator"]
+    lines = ["", "dot algorithms on float32", *_row("", columns)]
     for name, found in algorithms.items():
-        lines.append(_row("  " + name, [_cell(value) for value in found]))
+        lines += _row("  " + name, [_cell(value) for value in found])
     return lines
 
 
-def _row(name: str, cells: list[str]) -> str:
-    return f"{name:<{_NAME}}{''.join(f'{cell:<{_CELL}}' for cell in cells)}".rstrip()
+def _row(name: str, cells: list[str]) -> list[str]:
+    """A name and its cells, on as many lines as the longest cell takes."""
+    wrapped = [textwrap.wrap(cell, _CELL - 1) for cell in cells]
+    return [
+        f"{label:<{_NAME}}{''.join(f'{part:<{_CELL}}' for part in parts)}".rstrip()
+        for label, *parts in itertools.zip_longest([name], *wrapped, fillvalue="")
+    ]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ")
 
 
 def _cell(value: Any) -> str:
@@ -167,12 +222,13 @@ def _cell(value: Any) -> str:
             return "yes" if value else "no"
         case Unmeasured():
             return "-"
-        case Accumulator(order=Order() as order, bits=bits, rounding=rounding):
-            parts = [str(bits), order.name, str(order.block or "")]
-            parts += [f"x{order.fan_in}"] if order.fan_in > 2 else []
-            parts += [rounding] if rounding != "nearest_even" and isinstance(rounding, str) else []
-            return " ".join(part for part in parts if part)
-        case Accumulator():
-            return "-"
+        case Accumulator(order=order):
+            widths = dict.fromkeys(bits for bits in (value.bits, value.outer_bits) if bits)
+            shown = "/".join(f">={bits}" if bits == value.limit else str(bits) for bits in widths)
+            parts = [shown, order.name]
+            parts += [str(order.block)] if order.block else []
+            parts += [f"x{order.fan_in}"] if order.fan_in > 2 and order.name != "exact" else []
+            parts += [value.rounding] if value.rounding not in _HARMLESS else []
+            return " ".join(parts)
         case _:
             return str(value)

@@ -67,8 +67,20 @@ def strict_flags(flags: str, supported: Callable[[str], bool] | None = None) -> 
     return " ".join(_extend(words, known))
 
 
+def is_strict() -> bool:
+    """Whether this process has every flag of strict mode that its XLA knows.
+
+    Raises
+    ------
+    ValueError
+        As :func:`strict_flags`.
+    """
+    present = os.environ.get("XLA_FLAGS", "")
+    return strict_flags(present) == present
+
+
 def starts(flags: str) -> bool:
-    """Whether JAX starts and compiles in a new process under these ``XLA_FLAGS``.
+    """Whether JAX starts and compiles in a new process under these ``XLA_FLAGS``, in two minutes.
 
     Examples
     --------
@@ -76,12 +88,15 @@ def starts(flags: str) -> bool:
     False
     """
     code = "import jax, numpy; jax.jit(lambda x: x + x)(numpy.float32(1)).block_until_ready()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "XLA_FLAGS": flags},
-        capture_output=True,
-        timeout=_SECONDS,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "XLA_FLAGS": flags},
+            capture_output=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return done.returncode == 0
 
 
