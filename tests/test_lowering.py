@@ -10,9 +10,9 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 WIDTHS = (1, 4, 4, 1)
 
 
-def network(key):
+def network(key, widths=WIDTHS):
     law = jl.networks.initialisers.he(jl.networks.initialisers.fan_in_bias())
-    return jl.networks.initialise(key, WIDTHS, law, "float32")
+    return jl.networks.initialise(key, widths, law, "float32")
 
 
 def train(key):
@@ -46,6 +46,9 @@ KERNELS = {
     "patterns": lambda key: jl.regions.patterns.patterns(network(key), jnp.ones((3, 1))),
     "breakpoints": lambda key: jl.regions.line.breakpoints(
         network(key), jnp.zeros(1), jnp.ones(1), 16
+    ),
+    "regions on a plane": lambda key: jl.regions.plane.regions(
+        network(key, (2, *WIDTHS[1:])), jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 50
     ),
     "train": train,
 }

@@ -270,7 +270,7 @@ def _pieces(facts: Facts, ledger: Ledger, plane, slopes: Located, layer: HostLay
     open_ = np.flatnonzero(~apart.any(axis=(1, 2)))
     level = len(facts.layers)
     if not ledger.allows(len(open_)):
-        return united(one[open_], other[open_], plane.faces).max() + 1, plane.faces
+        return int(united(one[open_], other[open_], plane.faces).max()) + 1, plane.faces
     equal = [
         index
         for index in open_.tolist()

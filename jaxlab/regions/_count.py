@@ -165,7 +165,7 @@ def count(chunks: Sequence[Chunk], limit: int, pieces: bool) -> _host.Counts:
         return run(chunks[0])
     np.empty(_KEPT_BYTES, np.uint8)
     # One pool at a time: the limit belongs to the whole process, and leaves as it came.
-    with _POOL, threadpool_limits(1, "blas"), ThreadPoolExecutor(_workers()) as pool:
+    with _POOL, threadpool_limits(1, "blas"), ThreadPoolExecutor(workers()) as pool:
         return _joined(list(pool.map(run, chunks)))
 
 
@@ -189,7 +189,7 @@ def count_compiled(
             return _host.Counts(*wide), np.asarray(overflow)[:units]
 
     done = [run(chunks[0])]  # compiles, before the threads start
-    with ThreadPoolExecutor(max_workers=_workers()) as pool:
+    with ThreadPoolExecutor(max_workers=workers()) as pool:
         done += pool.map(run, chunks[1:])
     return _joined([counts for counts, _ in done]), np.concatenate([more for _, more in done])
 
@@ -229,6 +229,6 @@ def _joined(parts: Sequence[_host.Counts]) -> _host.Counts:
     return _host.Counts(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
-def _workers() -> int:
+def workers() -> int:
     """A chunk leaves most of its small steps on one core, so the cores take different chunks."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

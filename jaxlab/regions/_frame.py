@@ -1,5 +1,8 @@
 """Polygons in input space, and coordinates in their plane."""
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 from jaxtyping import Float, Float64
 
@@ -85,6 +88,12 @@ def frame(polygon: np.ndarray, inputs: int) -> Frame:
     return origin, axes, _counter_clockwise(corners)
 
 
+def points(frame: Frame) -> np.ndarray:
+    """Coordinates in a plane as points of input space, ``(points, inputs)``."""
+    origin, axes, coordinates = frame
+    return coordinates @ axes + origin
+
+
 def _axes(along: np.ndarray, others: np.ndarray, name: str) -> np.ndarray:
     """Two orthonormal directions: that of ``along``, and towards the point farthest off it."""
     first = along / max(np.linalg.norm(along), np.finfo(float).tiny)
@@ -98,18 +107,53 @@ def _axes(along: np.ndarray, others: np.ndarray, name: str) -> np.ndarray:
 
 
 def _counter_clockwise(corners: np.ndarray) -> np.ndarray:
-    """The corners of a convex polygon, turned round if they are clockwise."""
-    sides = np.roll(corners, -1, axis=0) - corners
-    following = np.roll(sides, -1, axis=0)
-    turn = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
-    if turn.sum() < 0:
-        return _counter_clockwise(corners[::-1])
-    angles = np.arctan2(turn, (sides * following).sum(axis=1))
-    slack = _ROUNDING * np.abs(sides).max() ** 2
-    once = abs(angles.sum() - 2 * np.pi) < 1e-6
-    if not (once and (turn >= -slack).all() and turn.max() > slack and sides.any(axis=1).all()):
+    """The corners of a convex polygon, turned round if they are clockwise.
+
+    Turns are exact. A corner without a turn, or that rounding alone keeps from being convex (the
+    coordinates of a slice are rounded), is left out.
+    """
+    exponent = np.frexp(np.abs(corners).max())[1]
+    exact = [[Fraction(x) for x in corner] for corner in np.ldexp(corners, -exponent).tolist()]
+    if _area(exact) < 0:
+        corners, exact = corners[::-1], exact[::-1]
+    kept = list(range(len(exact)))
+    while len(kept) > 3:
+        turns = _turns([exact[corner] for corner in kept])
+        worst = min(range(len(kept)), key=turns.__getitem__)
+        if turns[worst] > 0 or turns[worst] < -Fraction(_ROUNDING) * _size(exact) ** 2:
+            break
+        del kept[worst]
+    turns = _turns([exact[corner] for corner in kept])
+    distinct = len(set(map(tuple, exact))) == len(exact)
+    if not distinct or min(turns) <= 0 or not _once([exact[corner] for corner in kept]):
         raise ValueError(
             f"polygon: got corners {corners.tolist()}, expected distinct corners of a convex "
             "polygon in order"
         )
-    return corners.copy()
+    return corners[kept].copy()
+
+
+_Corners = list[list[Fraction]]
+
+
+def _area(corners: _Corners) -> Fraction:
+    """Twice the signed area."""
+    after = corners[1:] + corners[:1]
+    return sum((a * d - b * c for (a, b), (c, d) in zip(corners, after, strict=True)), Fraction(0))
+
+
+def _turns(corners: _Corners) -> list[Fraction]:
+    """Positive where a corner turns to the left."""
+    before, after = corners[-1:] + corners[:-1], corners[1:] + corners[:1]
+    return [_area(list(three)) for three in zip(before, corners, after, strict=True)]
+
+
+def _size(corners: _Corners) -> Fraction:
+    return max(max(column) - min(column) for column in zip(*corners, strict=True))
+
+
+def _once(corners: _Corners) -> bool:
+    """Whether a polygon that turns to the left at every corner goes round once only."""
+    after = corners[1:] + corners[:1]
+    rises = [d > b or (d == b and c < a) for (a, b), (c, d) in zip(corners, after, strict=True)]
+    return sum(one != two for one, two in itertools.pairwise([*rises, rises[0]])) == 2

@@ -5,8 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxlab.regions import _planar
+from jaxlab.regions._frame import Frame, points
 from jaxlab.regions._host import TOLERANCE, HostLayer, HostParameters
 from jaxlab.regions._ragged import starts
+
+# Rounding errors of a layer, as a share of the largest size of its values: some units in the last
+# place, with room for sums of many terms.
+_ROUNDING = 2.0**-50
 
 
 class Tessellated(NamedTuple):
@@ -35,65 +40,58 @@ class Swept(NamedTuple):
     complete: bool
 
 
-def restrict(params: HostParameters, origin: np.ndarray, axes: np.ndarray) -> HostParameters:
-    """The network as a function of the plane coordinates ``u``: ``x = origin + u axes``."""
-    if np.array_equal(axes, np.eye(len(axes))) and not origin.any():
-        return params
-    weight, bias = params[0]
-    return (HostLayer(axes @ weight, origin @ weight + bias), *params[1:])
-
-
 def count(params: HostParameters, corners: np.ndarray, limit: int) -> Swept | None:
-    """Regions of a network of two inputs in a convex polygon; None if it is not finite."""
+    """Regions of a network in a convex polygon ``(corners, inputs)``; None if it is not finite."""
     plane, hidden, undecided = _planar.polygon(len(corners)), corners, 0
+    noise = np.zeros(corners.shape[1])
     if not all(np.isfinite(leaf).all() for leaf in params[-1]):
         return None
-    for weight, bias in params[:-2]:
-        layer = _forms(hidden, weight, bias)
-        if layer is None:
+    for layer in params[:-2]:
+        forms = _forms(hidden, noise, layer)
+        if forms is None:
             return None
-        made = _planar.cut(plane, *layer)
-        undecided += made.found.undecided - _known_zeros(hidden, weight, bias, layer[0])
-        plane = made.plane
+        made = _planar.cut(plane, forms.values, forms.thresholds)
+        undecided += made.found.undecided + forms.doubts
+        plane, noise = made.plane, forms.noise
         if not made.consistent or plane.faces > limit:
             return Swept(plane.faces, undecided, False)
-        hidden = _refined(made.refinement, *layer)
+        hidden = _refined(made.refinement, forms)
     if len(params) == 1:
         return Swept(1, 0, True)
-    layer = _forms(hidden, *params[-2])
-    if layer is None:
+    forms = _forms(hidden, noise, params[-2])
+    if forms is None:
         return None
-    found = _planar.find(plane, *layer)
-    undecided += found.undecided - _known_zeros(hidden, *params[-2], layer[0])
+    found = _planar.find(plane, forms.values, forms.thresholds)
+    undecided += found.undecided + forms.doubts
     return Swept(found.regions, undecided, found.consistent and found.regions <= limit)
 
 
-def tessellate(params: HostParameters, corners: np.ndarray) -> Tessellated | None:
-    """The whole subdivision; None if the network is not finite."""
-    plane, hidden, undecided, sound = _planar.polygon(len(corners)), corners, 0, True
-    coordinates = corners
-    gradients = np.eye(2)[None]
+@np.errstate(all="ignore")
+def tessellate(params: HostParameters, frame: Frame) -> Tessellated | None:
+    """The whole subdivision; None if the network is not finite before its last layer."""
+    _, axes, coordinates = frame
+    plane, hidden = _planar.polygon(len(coordinates)), points(frame)
+    gradients, undecided, sound = axes[None], 0, True
+    noise = np.zeros(hidden.shape[1])
     patterns = np.zeros((1, 0), bool)
-    lines = [np.stack([np.full(len(corners), -1), np.arange(len(corners))], axis=1)]
-    for index, (weight, bias) in enumerate(params[:-1]):
-        layer = _forms(hidden, weight, bias)
-        if layer is None:
+    lines = [np.stack([plane.lines * 0 - 1, plane.lines], axis=1)]
+    for index, layer in enumerate(params[:-1]):
+        forms = _forms(hidden, noise, layer)
+        if forms is None:
             return None
-        made = _planar.cut(plane, *layer)
-        undecided += made.found.undecided - _known_zeros(hidden, weight, bias, layer[0])
-        plane = made.plane
+        made = _planar.cut(plane, forms.values, forms.thresholds)
+        undecided += made.found.undecided + forms.doubts
+        plane, noise = made.plane, forms.noise
         sound &= made.consistent
-        hidden = _refined(made.refinement, *layer)
+        hidden = _refined(made.refinement, forms)
         coordinates = made.refinement.rows(coordinates)
         active = face_bits(plane, hidden > 0)
-        gradients = (gradients @ weight)[made.parents] * active[:, None]
+        gradients = (gradients @ layer.weight)[made.parents] * active[:, None]
         patterns = np.concatenate([patterns[made.parents], active], axis=1)
-        forms = made.found.chords.forms
-        lines.append(np.stack([np.full(len(forms), index), forms], axis=1))
+        neurons = made.found.chords.forms
+        lines.append(np.stack([np.full(len(neurons), index), neurons], axis=1))
     weight, bias = params[-1]
     values = hidden @ weight + bias
-    if not (np.isfinite(values).all() and np.isfinite(gradients).all()):
-        return None
     sizes = np.abs(gradients) @ np.abs(weight)
     return Tessellated(
         plane,
@@ -130,12 +128,32 @@ def _incidence(plane, edge, side):
     return np.divmod(key, plane.vertices)
 
 
-def _forms(hidden, weight, bias) -> tuple[np.ndarray, np.ndarray] | None:
-    """Pre-activations at the vertices, and the size below which they say nothing."""
+class _Forms(NamedTuple):
+    """The pre-activations of a layer at the vertices.
+
+    ``thresholds``: the size below which a value is taken as zero. ``noise``: an estimate of the
+    errors that the layers so far have left, as independent ones; only ``doubts`` depend on it.
+    """
+
+    values: np.ndarray
+    thresholds: np.ndarray
+    noise: np.ndarray
+    doubts: int
+
+
+def _forms(hidden: np.ndarray, noise: np.ndarray, layer: HostLayer) -> _Forms | None:
+    """Pre-activations from hidden values and their noise; None if they are not finite."""
+    weight, bias = layer
     scale = np.abs(hidden).max(axis=0) @ np.abs(weight) + np.abs(bias)
     if not np.isfinite(2 * scale).all():
         return None
-    return hidden @ weight + bias, scale * TOLERANCE
+    values, thresholds = hidden @ weight + bias, scale * TOLERANCE
+    noise = np.sqrt(noise**2 @ weight**2 + (scale * _ROUNDING) ** 2)
+    doubts = -_known_zeros(hidden, weight, bias, values)
+    if (noise > thresholds).any():
+        size = np.abs(values)
+        doubts += int(np.count_nonzero((size > thresholds) & (size <= noise)))
+    return _Forms(values, thresholds, noise, doubts)
 
 
 def _known_zeros(hidden, weight, bias, values) -> int:
@@ -145,11 +163,11 @@ def _known_zeros(hidden, weight, bias, values) -> int:
     return int(np.count_nonzero((values[rows] == 0) & (sizes == 0)))
 
 
-def _refined(refinement, values, thresholds) -> np.ndarray:
+def _refined(refinement: _planar.Refinement, forms: _Forms) -> np.ndarray:
     """Hidden values at the vertices after the cut; small ones, and on the lines, exactly 0."""
-    rows = refinement.rows(values)
+    rows = refinement.rows(forms.values)
     rows[tuple(refinement.zeros)] = 0
-    return np.where(rows > thresholds, rows, 0)
+    return np.where(rows > forms.thresholds, rows, 0)
 
 
 def face_bits(plane: _planar.Subdivision, positive: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ python-flint (the extra ``balls``), on the weights as they are stored. So the co
 function in real arithmetic whose weights are these binary numbers, not of a nearby one: a neuron
 tripled in floating point is in general *not* three times the first, and its boundary is another
 one, a few units in the last place away. (:func:`jaxlab.regions.line.count` takes the two as one,
-within its tolerance, and says so in ``undecided``, mostly.)
+within its tolerance, and mostly says so in ``undecided``.)
 """
 
 from typing import NamedTuple

@@ -12,8 +12,9 @@ sampled, so no piece is too narrow. Two things are counted:
 Signs are decided in floating point with a stated tolerance: a pre-activation ``h w + b`` is taken
 as zero where its size is at most ``2**-42`` (float64; ``2**-22`` in float32) of
 ``sum(max|h| |w|) + |b|``, its largest possible size on the segment. ``undecided`` counts the values
-within the tolerance, and the coincidences, that were not exact in floating point: where it is 0 no
-decision was close.
+within the tolerance, and the coincidences, that were not exact in floating point. Where it is 0 no
+decision was close to the rounding errors of its own layer; what cancelled in an earlier one, and an
+exact tie of floats that is none of the numbers, it does not see. :func:`certify` sees everything.
 """
 
 from collections.abc import Sequence

@@ -17,26 +17,49 @@ which is Zaslavsky's theorem (Memoirs of the AMS 154, 1975) for lines in a conve
 
 Signs are decided as in :mod:`jaxlab.regions.line`: a pre-activation within ``2**-42`` of its
 largest possible size is taken as zero, and ``undecided`` counts the decisions that this settled,
-ties included: where it is 0 no decision was close. :func:`certify` proves the count.
+ties included, and values that the rounding errors of all layers so far may have made: where it is 0
+no decision was close. :func:`certify` proves the count.
 
 For ``N`` neurons a random network has about ``N**2 / 2`` regions; time and memory grow as the
 regions before the last layer times its width (the matrix product), and ``N`` times that.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float64, Int64
+from jaxtyping import Array, Bool, Float, Float64, Int32, Int64
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _plane_host
+from jaxlab.regions import _count, _plane_ensemble, _plane_host, _plane_kernel
 from jaxlab.regions._certified_plane import certify as certify
+from jaxlab.regions._frame import Frame, frame, points
 from jaxlab.regions._frame import box as box
-from jaxlab.regions._frame import frame
 from jaxlab.regions._frame import through as through
 from jaxlab.regions._host import TOLERANCE, HostParameters
 from jaxlab.regions._ragged import united
+
+
+class PlaneRegions(NamedTuple):
+    """What :func:`regions` returns.
+
+    Attributes
+    ----------
+    regions
+        Number of regions; -1 if a parameter or an intermediate magnitude is not finite.
+    undecided
+        Values within the tolerance, and points and lines that coincide, exactly or nearly: only
+        where it is 0 is the count meaningful, and then it is the one of :func:`count`.
+    overflow
+        More of something than there is room for: ``regions`` is a lower bound.
+    """
+
+    regions: Int32[Array, ""]
+    undecided: Int32[Array, ""]
+    overflow: Bool[Array, ""]
 
 
 class PlaneCount(NamedTuple):
@@ -45,7 +68,8 @@ class PlaneCount(NamedTuple):
     Attributes
     ----------
     regions, pieces
-        Counts (int64); -1 where the network is not finite, or pieces were not asked for.
+        Counts (int64); -1 where hidden layers (for pieces: outputs) are not finite, or pieces were
+        not asked for.
     undecided
         Decisions within the tolerance, ties included (int64): 0 means every one was clear.
     exact
@@ -107,16 +131,72 @@ class Tessellation(NamedTuple):
     exact: bool
 
 
+@partial(jax.jit, static_argnames="capacity")
+def regions(
+    params: mlp.Parameters, corners: Float[Array, "corners inputs"], capacity: int
+) -> PlaneRegions:
+    """Count the regions of one network on a convex polygon: pure, fixed shapes, vmappable.
+
+    It may be called at every step of a training ``lax.scan``, and vmapped over networks and over
+    polygons. It does not settle degenerate networks (zero or integer parameters, repeated neurons),
+    but says so. Work and memory grow as ``capacity`` times the width, degenerate or not.
+
+    Parameters
+    ----------
+    params
+        Layers of one network, float32 or float64; ReLU after all but the last.
+    corners
+        Corners of a convex polygon in order, ``(corners, inputs)``, of the parameters' dtype. For
+        more than two inputs they must lie in a plane; neither this nor convexity is checked.
+    capacity
+        Regions to make room for; static, at least 1. The room is shared among the layers as in
+        random networks, where ``N`` neurons make about ``N**2 / 2`` regions: an unusual network may
+        overflow below its capacity, and another fit beyond.
+
+    Returns
+    -------
+    PlaneRegions
+
+    Raises
+    ------
+    ValueError
+        If widths, shapes or dtypes disagree, ``capacity < 1``, or the dtype is narrower than
+        float32: cast up first, the cast is exact.
+
+    Examples
+    --------
+    Two lines that cross:
+
+    >>> import jax.numpy as jnp
+    >>> from jaxlab.networks.mlp import Layer
+    >>> params = (Layer(jnp.eye(2), jnp.zeros(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1)))
+    >>> found = regions(params, jnp.array([[-1.0, -1.0], [1.0, -1.0], [0.5, 1.0]]), 4)
+    >>> int(found.regions), int(found.undecided)
+    (4, 0)
+    """
+    widths = mlp.widths(params)
+    _plane_kernel.check(params, corners, capacity)
+    factor = capacity / _plane_kernel.expected(widths)
+    found = _plane_kernel.sweep(
+        params, corners, _plane_kernel.plan(widths, corners.shape[0], factor)
+    )
+    number = jnp.where(found.finite, found.regions, -1)
+    return PlaneRegions(number, found.undecided, found.overflow)
+
+
 def count(
     params: mlp.Parameters,
     polygon: Array | np.ndarray | Sequence,
     *,
     pieces: bool = False,
+    compiled: bool | None = None,
+    batch: int | None = None,
     limit: int = 2**24,
 ) -> PlaneCount:
-    """Count the regions of networks on convex polygons, on the host.
+    """Count the regions of networks on convex polygons, on the host or in the compiled kernel.
 
     Parameters are converted exactly to float64 whatever their format and the caller's x64 flag.
+    Both ways make the same decisions.
 
     Parameters
     ----------
@@ -126,7 +206,15 @@ def count(
         Corners in order: ``(corners, inputs)``, at least two inputs; or ``(slices, corners,
         inputs)`` for many polygons at once.
     pieces
-        Count pieces, too: builds the last layer, several times the time.
+        Count pieces, too: builds the last layer, several times the time; always on the host.
+    compiled
+        True runs the fixed-shape kernel on the default device, many networks and slices at once:
+        several times faster, but compiled in seconds, once per process for each shape. What
+        overflows, or is not certain there, is counted on the host. None chooses by the time that
+        both are expected to take.
+    batch
+        Networks and slices per call of the kernel; None fits them into a core's cache. Does not
+        change results.
     limit
         Give up beyond this many regions and return the lower bound with ``exact=False``.
 
@@ -137,7 +225,8 @@ def count(
     Raises
     ------
     ValueError
-        If widths disagree, the corners are no convex polygon, or do not lie in a plane.
+        If widths disagree, the corners are no convex polygon, or do not lie in a plane, or
+        ``pieces`` are to be counted in the kernel.
 
     Examples
     --------
@@ -153,17 +242,29 @@ def count(
     leaves, single = _count.to_host(params)
     slices = np.asarray(polygon).astype(np.float64)
     frames = [frame(corners, mlp.widths(params)[0]) for corners in _as_slices(slices)]
-    nets = leaves[0].weight.shape[0]
-    found = np.empty((4, nets, len(frames)), np.int64)
+    if pieces and compiled:
+        raise ValueError("pieces: got True with compiled=True, expected compiled=False or None")
+    nets, many = leaves[0].weight.shape[0], len(frames)
+
+    def unit(index: int) -> tuple[HostParameters, np.ndarray]:
+        return _count.pick(leaves, index // many), points(frames[index % many])
+
+    found = np.zeros((4, nets * many), np.int64)
     with np.errstate(all="ignore"):
-        for net in range(nets):
-            network = _count.pick(leaves, net)
-            for number, (origin, axes, corners) in enumerate(frames):
-                flat = _plane_host.restrict(network, origin, axes)
-                found[:, net, number] = _count_one(flat, corners, pieces, limit)
+        ensemble = _plane_ensemble.Ensemble(
+            unit, nets * many, mlp.widths(params), len(frames[0][2])
+        )
+        on_host = pieces or any(len(corners) != ensemble.corners for *_, corners in frames)
+        done = _plane_ensemble.count(ensemble, False if on_host else compiled, batch, limit)
+        found[:, done.certain] = np.array([0, -1, 0, 1])[:, None]
+        found[0, done.certain] = done.regions[done.certain]
+        for index in np.flatnonzero(~done.certain).tolist():
+            network = _count.pick(leaves, index // many)
+            found[:, index] = _count_one(network, frames[index % many], pieces, limit)
+    found = found.reshape(4, nets, many)
     found = found[(slice(None), *([0] if single else [slice(None)]))]
-    regions, number, undecided, exact = found[..., 0] if slices.ndim == 2 else found
-    return PlaneCount(*map(np.asarray, (regions, number, undecided, exact != 0)))
+    total, number, undecided, exact = found[..., 0] if slices.ndim == 2 else found
+    return PlaneCount(*map(np.asarray, (total, number, undecided, exact != 0)))
 
 
 def _as_slices(polygon: np.ndarray) -> np.ndarray:
@@ -175,17 +276,19 @@ def _as_slices(polygon: np.ndarray) -> np.ndarray:
     return polygon if polygon.ndim == 3 else polygon[None]
 
 
-def _count_one(flat: HostParameters, corners: np.ndarray, pieces: bool, limit: int):
-    swept = _plane_host.count(flat, corners, limit)
+def _count_one(network: HostParameters, place: Frame, pieces: bool, limit: int):
+    swept = _plane_host.count(network, points(place), limit)
     if swept is None:
         return -1, -1, 0, False
-    if not pieces or not swept.complete:
+    built = _plane_host.tessellate(network, place) if pieces and swept.complete else None
+    if built is None or not _finite(built):
         return swept.regions, -1, swept.undecided, swept.complete
-    built = _plane_host.tessellate(flat, corners)
-    if built is None:
-        return -1, -1, 0, False
-    label, doubts = _pieces(built, flat)
+    label, doubts = _pieces(built)
     return built.plane.faces, label.max() + 1, built.undecided + doubts, built.exact
+
+
+def _finite(built: _plane_host.Tessellated) -> bool:
+    return bool(np.isfinite(built.values).all() and np.isfinite(built.sizes).all())
 
 
 def tessellate(params: mlp.Parameters, polygon: Array | np.ndarray | Sequence) -> Tessellation:
@@ -222,19 +325,18 @@ def tessellate(params: mlp.Parameters, polygon: Array | np.ndarray | Sequence) -
     leaves, single = _count.to_host(params)
     if not single:
         raise ValueError("params: got an ensemble, expected one network")
-    origin, axes, corners = frame(np.asarray(polygon).astype(np.float64), mlp.widths(params)[0])
-    flat = _plane_host.restrict(_count.pick(leaves, 0), origin, axes)
-    built = _plane_host.tessellate(flat, corners)
-    if built is None:
+    place = frame(np.asarray(polygon).astype(np.float64), mlp.widths(params)[0])
+    built = _plane_host.tessellate(_count.pick(leaves, 0), place)
+    if built is None or not _finite(built):
         raise ValueError("params: not finite on the polygon, expected finite parameters and values")
     plane = built.plane
     order, first = _plane_host.cycles(plane, built.coordinates)
     at = order[first[:-1]]
     inner = np.einsum("fi,fio->fo", built.coordinates[at], built.gradients)
-    label, doubts = _pieces(built, flat)
+    label, doubts = _pieces(built)
     lines = built.lines[plane.lines]
     return Tessellation(
-        points=origin + built.coordinates @ axes,
+        points=points((*place[:2], built.coordinates)),
         coordinates=built.coordinates,
         values=built.values,
         edges=plane.edges,
@@ -252,7 +354,7 @@ def tessellate(params: mlp.Parameters, polygon: Array | np.ndarray | Sequence) -
     )
 
 
-def _pieces(built: _plane_host.Tessellated, flat: HostParameters) -> tuple[np.ndarray, int]:
+def _pieces(built: _plane_host.Tessellated) -> tuple[np.ndarray, int]:
     """The piece of every face, and how many faces were joined that differ by rounding."""
     plane = built.plane
     inner = plane.sides[(plane.sides >= 0).all(axis=1)]

@@ -71,3 +71,19 @@ def stack(nets):
         Layer(np.stack([w for w, _ in pairs]), np.stack([b for _, b in pairs]))
         for pairs in zip(*nets, strict=True)
     )
+
+
+def sawtooth_grid(depth):
+    """The sawtooth on each of two inputs, added: on [0, 1]^2 a grid of 4**depth squares."""
+    params = []
+    for weight, bias in sawtooth(depth):
+        zeros = np.zeros_like(weight)
+        params.append((np.block([[weight, zeros], [zeros, weight]]), np.tile(bias, 2)))
+    weight, bias = params[-1]
+    return [*params[:-1], (weight.sum(axis=1, keepdims=True), bias[:1])]
+
+
+def of_lines(lines):
+    """One hidden layer of two inputs whose boundaries are the lines ``a x + b y + c = 0``."""
+    forms = np.asarray(lines, float)
+    return [(forms[:, :2].T, forms[:, 2]), (np.ones((len(forms), 1)), np.zeros(1))]
