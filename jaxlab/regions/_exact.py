@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxlab.regions._host import HostParameters
+from jaxlab.regions._line.host import HostParameters
 
 # python-flint gives its classes no usable types: `fmpz_mat` and `fmpz` are Any here.
 Matrix = Any

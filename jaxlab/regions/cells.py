@@ -30,10 +30,11 @@ from jaxtyping import Array, Bool, Float64, Int64
 from scipy import sparse
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _lattice_certified
-from jaxlab.regions._host import HostParameters
-from jaxlab.regions._lattice_sweep import Subdivision, sweep
+from jaxlab.regions._cells import certified as _lattice_certified
+from jaxlab.regions._cells.sweep import Subdivision, sweep
 from jaxlab.regions._ledger import Ledger
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line.host import HostParameters
 from jaxlab.regions.certificates import Certificate
 
 Bound = Array | np.ndarray | Sequence[float] | float

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from jaxlab.regions import _planar
-from jaxlab.regions._host import TOLERANCE
+from jaxlab.regions._line.host import TOLERANCE
+from jaxlab.regions._plane import subdivision as _planar
 from jaxlab.regions.plane import Tessellation
 
 

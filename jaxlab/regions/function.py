@@ -31,12 +31,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float64, Int64, Shaped
 
-from jaxlab.regions import _affine_walk, _planar, _plane_host
-from jaxlab.regions._frame import frame
-from jaxlab.regions._function_domains import Domain, Line, Plane, connected
-from jaxlab.regions._function_program import program
-from jaxlab.regions._function_values import Affine, Step
-from jaxlab.regions._host import TOLERANCE
+from jaxlab.regions._function import walk as _affine_walk
+from jaxlab.regions._function.domains import Domain, Line, Plane, connected
+from jaxlab.regions._function.program import program
+from jaxlab.regions._function.values import Affine, Step
+from jaxlab.regions._line.host import TOLERANCE
+from jaxlab.regions._plane import host as _plane_host
+from jaxlab.regions._plane import subdivision as _planar
+from jaxlab.regions._plane.frame import frame
 
 
 class FunctionLine(NamedTuple):

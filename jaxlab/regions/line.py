@@ -27,8 +27,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float64, Int32, Int64, UInt32
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _host, _kernel, patterns
-from jaxlab.regions._certified_line import certify as certify
+from jaxlab.regions import patterns
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line import host as _host
+from jaxlab.regions._line import kernel as _kernel
+from jaxlab.regions._line.certified import certify as certify
 
 # Beyond this many knots the fixed shapes are slower than arrays of the size needed.
 _LARGEST_ROOM = 2**13

@@ -3,7 +3,7 @@
 The network restricted to a plane is piecewise affine; its regions are convex polygons. Layer by
 layer, every face of the subdivision so far is cut by the zero lines of the next pre-activations:
 nothing is sampled, so no region is too small. The sequence of decisions is described in
-``regions/_planar.py``; counting needs no geometry for the last layer, since in a convex face
+``_plane/subdivision.py``; counting needs no geometry for the last layer, since in a convex face
 
     regions = 1 + lines + sum over crossing points of (lines through it - 1),
 
@@ -34,12 +34,15 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float64, Int32, Int64
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _plane_ensemble, _plane_host, _plane_kernel
-from jaxlab.regions._certified_plane import certify as certify
-from jaxlab.regions._frame import Frame, frame, points
-from jaxlab.regions._frame import box as box
-from jaxlab.regions._frame import through as through
-from jaxlab.regions._host import TOLERANCE, HostParameters
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line.host import TOLERANCE, HostParameters
+from jaxlab.regions._plane import ensembles as _plane_ensemble
+from jaxlab.regions._plane import host as _plane_host
+from jaxlab.regions._plane import kernel as _plane_kernel
+from jaxlab.regions._plane.certified import certify as certify
+from jaxlab.regions._plane.frame import Frame, frame, points
+from jaxlab.regions._plane.frame import box as box
+from jaxlab.regions._plane.frame import through as through
 from jaxlab.regions._ragged import united
 
 

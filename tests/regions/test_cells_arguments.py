@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from jaxlab.networks.mlp import Layer
-from jaxlab.regions import _lattice, _lattice_cut, cells, line
+from jaxlab.regions import cells, line
+from jaxlab.regions._cells import cut as _lattice_cut
+from jaxlab.regions._cells import lattice as _lattice
 from tests.regions import networks, oracle
 
 NET = networks.layers(networks.he(np.random.default_rng(0), (3, 6, 5, 1)))

@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from jaxlab.regions import _exact, _host, cells
-from jaxlab.regions._lattice_certified import CertifiedSubdivision
-from jaxlab.regions._lattice_sweep import sweep
+from jaxlab.regions import _exact, cells
+from jaxlab.regions._cells.certified import CertifiedSubdivision
+from jaxlab.regions._cells.sweep import sweep
 from jaxlab.regions._ledger import Ledger
+from jaxlab.regions._line import host as _host
 from tests.regions import degenerate, networks, oracle
 
 pytest.importorskip("flint")

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jaxlab.regions import _certified_line, _exact, line
+from jaxlab.regions import _exact, line
+from jaxlab.regions._line import certified as _certified_line
 from tests.regions import degenerate, networks
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxlab.regions import _frame, _running_error, plane
+from jaxlab.regions import _running_error, plane
+from jaxlab.regions._plane import frame as _frame
 from tests.regions import degenerate, networks, plane_oracle
 from tests.regions.test_plane_hard_cases import CASES
 

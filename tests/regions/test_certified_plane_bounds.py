@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jaxlab.regions import _certified_plane, plane
+from jaxlab.regions import plane
+from jaxlab.regions._plane import certified as _certified_plane
 from tests.regions import degenerate, networks, plane_oracle
 
 

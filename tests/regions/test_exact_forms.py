@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlab.regions import _exact
-from jaxlab.regions._host import HostLayer
+from jaxlab.regions._line.host import HostLayer
 from tests.regions import networks
 
 

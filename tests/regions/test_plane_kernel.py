@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxlab.networks.mlp import Layer
-from jaxlab.regions import _plane_kernel, plane
+from jaxlab.regions import plane
+from jaxlab.regions._plane import kernel as _plane_kernel
 from tests.regions import degenerate, networks
 
 BOX = plane.box(-1.0, 1.0)

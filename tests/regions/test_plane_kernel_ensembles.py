@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlab.regions import _plane_ensemble, plane
+from jaxlab.regions import plane
+from jaxlab.regions._plane import ensembles as _plane_ensemble
 from tests.regions import degenerate, networks
 
 BOX = plane.box(-1.0, 1.0)

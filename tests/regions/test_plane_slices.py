@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxlab.regions import _frame, line, plane
+from jaxlab.regions import line, plane
+from jaxlab.regions._plane import frame as _frame
 from tests.regions import networks, plane_oracle
 
 INPUTS = pytest.mark.parametrize("inputs", [3, 5, 50])

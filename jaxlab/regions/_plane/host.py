@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.regions import _planar
-from jaxlab.regions._frame import Frame, points
-from jaxlab.regions._host import TOLERANCE, HostLayer, HostParameters
+from jaxlab.regions._line.host import TOLERANCE, HostLayer, HostParameters
+from jaxlab.regions._plane import subdivision as _planar
+from jaxlab.regions._plane.frame import Frame, points
 from jaxlab.regions._ragged import starts
 
 # Rounding errors of a layer, as a share of the largest size of its values: some units in the last

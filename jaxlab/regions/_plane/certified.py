@@ -1,8 +1,8 @@
 """The certified sweep of a polygon: floats with bounds, integers where the bounds do not settle.
 
-The combinatorics are those of :mod:`jaxlab.regions._planar`; only its two kinds of numerical
-decision are made here with proof. The sign of a form at a vertex is taken from its float64 value
-where that exceeds its error bound. Points on a segment whose uncertainties overlap are put in order
+The combinatorics are those of ``_plane/subdivision.py``; only its two kinds of numerical decision
+are made here with proof. The sign of a form at a vertex is taken from its float64 value where that
+exceeds its error bound. Points on a segment whose uncertainties overlap are put in order
 by exact signs: of two points the first is the one where the other's form still has the sign that it
 has at the segment's tail. What was settled exactly is rounded once and goes on with that bound.
 """
@@ -15,13 +15,15 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _exact, _planar, _running_error
-from jaxlab.regions._frame import Frame, frame
-from jaxlab.regions._host import HostLayer, HostParameters
-from jaxlab.regions._judge import Judge, Located, Points, along_segments
+from jaxlab.regions import _exact, _running_error
 from jaxlab.regions._ledger import Found, Ledger
-from jaxlab.regions._plane_facts import Facts, Layer
-from jaxlab.regions._plane_host import face_bits
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line.host import HostLayer, HostParameters
+from jaxlab.regions._plane import subdivision as _planar
+from jaxlab.regions._plane.facts import Facts, Layer
+from jaxlab.regions._plane.frame import Frame, frame
+from jaxlab.regions._plane.host import face_bits
+from jaxlab.regions._plane.judge import Judge, Located, Points, along_segments
 from jaxlab.regions._ragged import united
 from jaxlab.regions.certificates import Certificate
 

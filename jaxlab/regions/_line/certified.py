@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _exact, _running_error
-from jaxlab.regions._interval_tree import Tree
+from jaxlab.regions import _exact, _running_error
 from jaxlab.regions._ledger import Found, Ledger
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line.intervals import Tree
 from jaxlab.regions.certificates import Certificate
 
 

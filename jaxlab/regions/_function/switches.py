@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.regions import _function_linear
-from jaxlab.regions._function_state import State
-from jaxlab.regions._function_values import Affine, Operand, Step, Value, switched, where
-from jaxlab.regions._host import TOLERANCE
+from jaxlab.regions._function import linear as _function_linear
+from jaxlab.regions._function.state import State
+from jaxlab.regions._function.values import Affine, Operand, Step, Value, switched, where
+from jaxlab.regions._line.host import TOLERANCE
 
 
 def larger(state: State, params: Any, a: Any, b: Any) -> Affine:

@@ -12,7 +12,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int32
 
 from jaxlab.networks.mlp import Layer
-from jaxlab.regions import _select
+from jaxlab.regions._line import select as _select
 
 
 class Knots(NamedTuple):

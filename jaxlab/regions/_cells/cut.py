@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxlab.regions import _ragged
-from jaxlab.regions._lattice import INDEX, Faces, Lattice
+from jaxlab.regions._cells.lattice import INDEX, Faces, Lattice
 
 Split = list[np.ndarray]
 """Faces of dimension 1 to ``d`` that are split: ``split[k - 1]`` has dimension ``k``."""

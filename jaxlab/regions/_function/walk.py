@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxlab.arithmetic._binding import is_float
-from jaxlab.regions import _function_linear, _function_switches
-from jaxlab.regions._function_domains import Domain
-from jaxlab.regions._function_program import Instruction, Program, Slot
-from jaxlab.regions._function_state import State, not_finite
-from jaxlab.regions._function_values import Affine, Operand, Step, Value
+from jaxlab.regions._function import linear as _function_linear
+from jaxlab.regions._function import switches as _function_switches
+from jaxlab.regions._function.domains import Domain
+from jaxlab.regions._function.program import Instruction, Program, Slot
+from jaxlab.regions._function.state import State, not_finite
+from jaxlab.regions._function.values import Affine, Operand, Step, Value
 
 
 class Walked(NamedTuple):

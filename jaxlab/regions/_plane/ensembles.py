@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _count, _plane_host, _plane_kernel
-from jaxlab.regions._host import HostLayer, HostParameters
+from jaxlab.regions._line import ensembles as _count
+from jaxlab.regions._line.host import HostLayer, HostParameters
+from jaxlab.regions._plane import host as _plane_host
+from jaxlab.regions._plane import kernel as _plane_kernel
 
 # Bytes of values at vertices in a chunk (measured), and in one unit, beyond which arrays of the
 # size needed are better.

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _plane_build, _plane_cut
-from jaxlab.regions._plane_cut import Plane, Room
+from jaxlab.regions._plane import kernel_build as _plane_build
+from jaxlab.regions._plane import kernel_cut as _plane_cut
+from jaxlab.regions._plane.kernel_cut import Plane, Room
 
 Plan = tuple[Room, ...]
 

@@ -7,8 +7,8 @@ edge the sum changes only where chords end or cross, by their words.
 
 import numpy as np
 
-from jaxlab.regions._chords import Chords, Splits
-from jaxlab.regions._meetings import Meetings
+from jaxlab.regions._plane.chords import Chords, Splits
+from jaxlab.regions._plane.meetings import Meetings
 from jaxlab.regions._ragged import running_sums, spread, starts
 
 

@@ -15,7 +15,7 @@ from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from jaxlab.arithmetic._binding import bind, is_float
 from jaxlab.arithmetic._source import Location, location
-from jaxlab.regions import _function_linear
+from jaxlab.regions._function import linear as _function_linear
 
 
 class Slot(NamedTuple):

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from jaxlab.regions import _exact
-from jaxlab.regions._host import HostParameters
+from jaxlab.regions._line.host import HostParameters
 
 # Integers of forms kept per layer; beyond it the cache starts again (neighbours share ancestors).
 _KEPT = 2**20

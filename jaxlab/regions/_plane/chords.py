@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.regions._judge import Judge, Points
+from jaxlab.regions._plane.judge import Judge, Points
 from jaxlab.regions._ragged import spread, starts
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from jaxlab.regions import _lattice, _lattice_cut
-from jaxlab.regions._host import TOLERANCE, HostLayer, HostParameters
+from jaxlab.regions._cells import cut as _lattice_cut
+from jaxlab.regions._cells import lattice as _lattice
+from jaxlab.regions._line.host import TOLERANCE, HostLayer, HostParameters
 
 
 class Subdivision:

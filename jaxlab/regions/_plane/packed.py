@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Int32, Shaped, UInt32
 
-from jaxlab.regions._select import count_below, popcount, prefix_sum
+from jaxlab.regions._line.select import count_below, popcount, prefix_sum
 
 _WORD = 32
 _WORD_BITS = 5

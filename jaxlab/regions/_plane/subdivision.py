@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.regions import _planar_faces
-from jaxlab.regions._chords import Chords, Splits, crossings, find_chords
-from jaxlab.regions._judge import TOLERANT, Judge
-from jaxlab.regions._meetings import Meetings, find_meetings
+from jaxlab.regions._plane import faces as _planar_faces
+from jaxlab.regions._plane.chords import Chords, Splits, crossings, find_chords
+from jaxlab.regions._plane.judge import TOLERANT, Judge
+from jaxlab.regions._plane.meetings import Meetings, find_meetings
 
 
 class Subdivision(NamedTuple):

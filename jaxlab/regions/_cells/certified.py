@@ -10,10 +10,11 @@ import math
 
 import numpy as np
 
-from jaxlab.regions import _exact, _lattice, _running_error
-from jaxlab.regions._host import HostLayer, HostParameters
-from jaxlab.regions._lattice_sweep import Subdivision
+from jaxlab.regions import _exact, _running_error
+from jaxlab.regions._cells import lattice as _lattice
+from jaxlab.regions._cells.sweep import Subdivision
 from jaxlab.regions._ledger import Ledger
+from jaxlab.regions._line.host import HostLayer, HostParameters
 
 
 class Unsettled(Exception):

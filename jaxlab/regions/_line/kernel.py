@@ -8,7 +8,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int32
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _select, _sweep
+from jaxlab.regions._line import select as _select
+from jaxlab.regions._line import sweep as _sweep
 
 
 class Room(NamedTuple):

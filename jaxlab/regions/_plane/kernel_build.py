@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Int32, UInt32, UInt64
 
-from jaxlab.regions import _plane_bits
-from jaxlab.regions._plane_bits import take
-from jaxlab.regions._plane_cut import Forms, Found, Plane, form_bits
-from jaxlab.regions._select import prefix_sum
+from jaxlab.regions._line.select import prefix_sum
+from jaxlab.regions._plane import packed as _plane_bits
+from jaxlab.regions._plane.kernel_cut import Forms, Found, Plane, form_bits
+from jaxlab.regions._plane.packed import take
 
 _ODD = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from jaxlab.regions import _planar, _plane_host
+from jaxlab.regions._plane import host as _plane_host
+from jaxlab.regions._plane import subdivision as _planar
 
 
 class Change(NamedTuple):

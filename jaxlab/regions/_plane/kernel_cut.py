@@ -1,7 +1,7 @@
 """One layer's zero lines through all faces of a planar subdivision at once, in fixed shapes.
 
 State: vertices with the hidden values there, and edges with the words of the faces beside them.
-The steps are those of ``regions/_planar.py``, for lines in general position; whatever is not (a
+The steps are those of ``_plane/subdivision.py``, for lines in general position; whatever is not (a
 value near zero at a vertex, two points that nearly coincide) is counted as undecided.
 
 Signs are packed along the forms, and almost everything follows from them:
@@ -23,9 +23,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int32, UInt32, UInt64
 
 from jaxlab.networks.mlp import Layer
-from jaxlab.regions import _plane_bits
-from jaxlab.regions._plane_bits import Listed, take
-from jaxlab.regions._sweep import matmul, tolerance
+from jaxlab.regions._line.sweep import matmul, tolerance
+from jaxlab.regions._plane import packed as _plane_bits
+from jaxlab.regions._plane.packed import Listed, take
 
 # Host and kernel round differently, and on the host two points join that are closer than the sum
 # of their widths: the kernel doubts whatever is within this many tolerances.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxlab.regions._function_domains import Change
+from jaxlab.regions._function.domains import Change
 
 
 class Affine(NamedTuple):

@@ -13,7 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _host, _kernel
+from jaxlab.regions._line import host as _host
+from jaxlab.regions._line import kernel as _kernel
 
 # Bytes of knots a chunk may hold, so that its arrays stay in one core's cache (measured).
 _CHUNK_BYTES = 2**20

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.regions._chords import Chords, Splits
-from jaxlab.regions._judge import Judge, Located, Points
+from jaxlab.regions._plane.chords import Chords, Splits
+from jaxlab.regions._plane.judge import Judge, Located, Points
 from jaxlab.regions._ragged import pairs, spread, starts, united
 
 

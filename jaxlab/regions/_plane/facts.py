@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxlab.regions import _exact
-from jaxlab.regions._frame import Frame
-from jaxlab.regions._host import HostParameters
-from jaxlab.regions._planar import Found, Subdivision
+from jaxlab.regions._line.host import HostParameters
+from jaxlab.regions._plane.frame import Frame
+from jaxlab.regions._plane.subdivision import Found, Subdivision
 
 
 class Layer(NamedTuple):

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.regions._function_domains import Change, Domain
-from jaxlab.regions._function_program import Instruction
-from jaxlab.regions._function_values import Affine, Operand, Step, Value
-from jaxlab.regions._host import TOLERANCE
+from jaxlab.regions._function.domains import Change, Domain
+from jaxlab.regions._function.program import Instruction
+from jaxlab.regions._function.values import Affine, Operand, Step, Value
+from jaxlab.regions._line.host import TOLERANCE
 
 
 class State:

@@ -1,0 +1,1 @@
+"""The face lattice behind :mod:`jaxlab.regions.cells`."""

@@ -1,0 +1,1 @@
+"""The walk behind :mod:`jaxlab.regions.function`."""

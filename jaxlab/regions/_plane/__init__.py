@@ -1,0 +1,1 @@
+"""The counters behind :mod:`jaxlab.regions.plane`."""
