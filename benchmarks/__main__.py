@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-NAMES = ("rounding", "accumulation", "emulation", "shadow", "line", "regions", "ensemble")
+NAMES = ("rounding", "accumulation", "emulation", "shadow", "line", "regions", "death", "ensemble")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -180,8 +180,8 @@ def milkert_hyde_laine(peaks: Float[Array, " depth"]) -> Parameters:
     Examples
     --------
     >>> import jaxlab as jl
-    >>> jl.regions.line.count(milkert_hyde_laine(jnp.full(3, 0.5)), 0.0, 1.0).pieces
-    np.int64(8)
+    >>> int(jl.regions.line.count(milkert_hyde_laine(jnp.full(3, 0.5)), 0.0, 1.0).pieces)
+    8
     """
     depth = peaks.shape[0]
     if depth < 1:

@@ -3,6 +3,7 @@
 from jaxlab.regions import bounds as bounds
 from jaxlab.regions import cells as cells
 from jaxlab.regions import certificates as certificates
+from jaxlab.regions import death as death
 from jaxlab.regions import decision as decision
 from jaxlab.regions import density as density
 from jaxlab.regions import distance as distance

@@ -1,0 +1,1 @@
+"""The tests and counts behind :mod:`jaxlab.regions.death`."""
