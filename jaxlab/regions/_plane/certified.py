@@ -200,7 +200,7 @@ def _settled_signs(facts: Facts, ledger: Ledger, faces, values, bounds) -> np.nd
 
 
 def _arrange(facts: Facts, ledger: Ledger, points: Points) -> tuple[np.ndarray, np.ndarray, int]:
-    order = along_segments(points)
+    order = along_segments(points.segments, points.fractions)
     segments, fractions, widths = (entry[order] for entry in points[:3])
     same = segments[1:] == segments[:-1]
     apart = fractions[1:] - widths[1:] > fractions[:-1] + widths[:-1]

@@ -7,6 +7,7 @@ import numpy as np
 from jaxlab.regions._line.host import TOLERANCE, HostLayer, HostParameters
 from jaxlab.regions._plane import subdivision as _planar
 from jaxlab.regions._plane.frame import Frame, points
+from jaxlab.regions._plane.judge import along_segments
 from jaxlab.regions._ragged import starts
 
 # Rounding errors of a layer, as a share of the largest size of its values: some units in the last
@@ -117,15 +118,16 @@ def cycles(plane: _planar.Subdivision, coordinates: np.ndarray) -> tuple[np.ndar
     first = np.append(starts(sizes), len(face))
     centre = np.add.reduceat(coordinates[vertex], first[:-1], axis=0) / sizes[:, None]
     around = coordinates[vertex] - centre[face]
-    order = np.lexsort((np.arctan2(around[:, 1], around[:, 0]), face))
+    angle = np.arctan2(around[:, 1], around[:, 0]) / (2.1 * np.pi)
+    order = along_segments(face, angle + 0.5)
     return vertex[order], first
 
 
 def _incidence(plane, edge, side):
     """All pairs of a face and a vertex of it, face by face."""
     face = np.repeat(plane.sides[edge, side], 2)
-    key = np.unique(face * plane.vertices + plane.edges[edge].ravel())
-    return np.divmod(key, plane.vertices)
+    key = np.sort(face * plane.vertices + plane.edges[edge].ravel())
+    return np.divmod(key[::2], plane.vertices)  # two edges of a face meet in each of its vertices
 
 
 class _Forms(NamedTuple):

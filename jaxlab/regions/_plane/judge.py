@@ -77,19 +77,19 @@ def _between(tail: Located, head: Located, at: Located) -> Located:
     return first + at[0] * (last - first), bound
 
 
-def along_segments(points: Points) -> np.ndarray:
-    """The permutation that sorts points by segment and fraction."""
-    order = np.argsort(points.segments + points.fractions)  # right unless two are 1e-10 apart
-    segments, fractions = points.segments[order], points.fractions[order]
-    same = segments[1:] == segments[:-1]
-    if (segments[1:] < segments[:-1]).any() or (same & (fractions[1:] < fractions[:-1])).any():
-        return np.lexsort((points.fractions, points.segments))
+def along_segments(segments: np.ndarray, fractions: np.ndarray) -> np.ndarray:
+    """The permutation that sorts points by segment, then by fraction in [0, 1)."""
+    order = np.argsort(segments + fractions)  # right unless two are 1e-10 apart
+    segments_, fractions_ = segments[order], fractions[order]
+    same = segments_[1:] == segments_[:-1]
+    if (segments_[1:] < segments_[:-1]).any() or (same & (np.diff(fractions_) < 0)).any():
+        return np.lexsort((fractions, segments))
     return order
 
 
 def _arrange(points: Points) -> tuple[np.ndarray, np.ndarray, int]:
     """Points closer than their widths become one."""
-    order = along_segments(points)
+    order = along_segments(points.segments, points.fractions)
     segments, fractions, widths = (entry[order] for entry in points[:3])
     gaps = np.diff(fractions)
     close = (segments[1:] == segments[:-1]) & (gaps <= widths[1:] + widths[:-1])
