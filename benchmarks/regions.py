@@ -158,12 +158,14 @@ def name(widths: tuple[int, ...]) -> str:
 def memory(widths: tuple[int, ...]) -> list[dict[str, Any]]:
     """Peak memory of a fresh process that counts once, in all and beyond what its imports take."""
     code = (
-        "import resource, sys; from benchmarks import regions as r\n"
-        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "import re, sys; from benchmarks import regions as r\n"
+        # Not getrusage: its peak begins with that of the process that started this one.
+        "def peak():\n"
+        " return int(re.search('VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
         f"params = r.network({widths}); small = r.network((2, 4, 1))\n"
         "run = {'jaxlab count': lambda p: r.plane.count(p, r.plane.box(-1.0, 1.0)).regions,"
         " 'regioncam float32': r.regioncam}[sys.argv[1]]\n"
-        "run(small); before = peak(); run(params); print(peak(), peak() - before)"
+        "run(small); before = peak(); run(params); print(peak() / 1024, (peak() - before) / 1024)"
     )
     rows = []
     for who in ("jaxlab count", "regioncam float32"):

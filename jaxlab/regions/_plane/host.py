@@ -62,6 +62,7 @@ def count(params: HostParameters, corners: np.ndarray, limit: int) -> Swept | No
     forms = _forms(hidden, noise, params[-2])
     if forms is None:
         return None
+    del hidden  # with the forms it is the largest array
     found = _planar.find(plane, forms.values, forms.thresholds)
     undecided += found.undecided + forms.doubts
     return Swept(found.regions, undecided, found.consistent and found.regions <= limit)
@@ -146,10 +147,12 @@ class _Forms(NamedTuple):
 def _forms(hidden: np.ndarray, noise: np.ndarray, layer: HostLayer) -> _Forms | None:
     """Pre-activations from hidden values and their noise; None if they are not finite."""
     weight, bias = layer
-    scale = np.abs(hidden).max(axis=0) @ np.abs(weight) + np.abs(bias)
+    largest = np.maximum(hidden.max(axis=0), -hidden.min(axis=0))
+    scale = largest @ np.abs(weight) + np.abs(bias)
     if not np.isfinite(2 * scale).all():
         return None
-    values, thresholds = hidden @ weight + bias, scale * TOLERANCE
+    values, thresholds = hidden @ weight, scale * TOLERANCE
+    values += bias
     noise = np.sqrt(noise**2 @ weight**2 + (scale * _ROUNDING) ** 2)
     doubts = -_known_zeros(hidden, weight, bias, values)
     if (noise > thresholds).any():
@@ -169,7 +172,8 @@ def _refined(refinement: _planar.Refinement, forms: _Forms) -> np.ndarray:
     """Hidden values at the vertices after the cut; small ones, and on the lines, exactly 0."""
     rows = refinement.rows(forms.values)
     rows[tuple(refinement.zeros)] = 0
-    return np.where(rows > forms.thresholds, rows, 0)
+    rows *= rows > forms.thresholds  # in place: the largest array there is
+    return rows
 
 
 def face_bits(plane: _planar.Subdivision, positive: np.ndarray) -> np.ndarray:

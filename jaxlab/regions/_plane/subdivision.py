@@ -27,6 +27,9 @@ from jaxlab.regions._plane.chords import Chords, Splits, crossings, find_chords
 from jaxlab.regions._plane.judge import TOLERANT, Judge
 from jaxlab.regions._plane.meetings import Meetings, find_meetings
 
+# Rows interpolated at a time: in all at once their copies would be the largest arrays there are.
+_BLOCK = 2**12
+
 
 class Subdivision(NamedTuple):
     """A subdivision of a convex polygon into convex faces.
@@ -82,9 +85,16 @@ class Refinement(NamedTuple):
         out = np.empty((done + sum(len(s.tails) for s in stages), *values.shape[1:]))
         out[:done] = values
         for tails, heads, fractions, _ in stages:
-            start, along = out[tails], fractions.reshape(-1, *[1] * (values.ndim - 1))
-            out[done : done + len(tails)] = start + along * (out[heads] - start)
-            done += len(tails)
+            along = fractions.reshape(-1, *[1] * (values.ndim - 1))
+            for first in range(0, len(tails), _BLOCK):
+                some = slice(first, first + _BLOCK)
+                start = out[tails[some]]
+                step = out[heads[some]]
+                step -= start
+                step *= along[some]
+                step += start
+                out[done : done + len(step)] = step
+                done += len(step)
         return out
 
 
