@@ -47,6 +47,16 @@ def affine(
     return found, bounds
 
 
+def derivative(
+    slopes: tuple[np.ndarray, np.ndarray], weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients ``(cells, axes, inputs)`` with bounds, behind one more affine map."""
+    cells, axes, inputs = slopes[0].shape
+    flat, errors = (slope.reshape(cells * axes, inputs) for slope in slopes)
+    found, bounds = affine(flat, errors, weight, np.zeros(weight.shape[1]))
+    return found.reshape(cells, axes, -1), bounds.reshape(cells, axes, -1)
+
+
 def between(
     first: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],

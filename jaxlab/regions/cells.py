@@ -10,6 +10,7 @@ program is solved.
   pre-activation is greater than 0). Only strict sign changes count, as in
   :mod:`jaxlab.regions.line`: a neuron that touches zero on a cell, or is zero on all of it, makes
   no boundary there.
+* *pieces*: maximal sets of cells, connected through facets, with one affine map.
 
 Cost: time and memory proportional to the number of faces of all dimensions, at most about ``2**d``
 for every vertex, besides the vertices times the neurons of a layer. Measured on one core: half a
@@ -30,7 +31,10 @@ from jaxtyping import Array, Bool, Float64, Int64
 from scipy import sparse
 
 from jaxlab.networks import mlp
+from jaxlab.regions import _merging
 from jaxlab.regions._cells import certified as _lattice_certified
+from jaxlab.regions._cells.maps import hidden_maps, one_network
+from jaxlab.regions._cells.maps import maps as maps
 from jaxlab.regions._cells.sweep import Subdivision, sweep
 from jaxlab.regions._ledger import Ledger
 from jaxlab.regions._line import ensembles as _count
@@ -230,49 +234,43 @@ def _neighbours(facets: sparse.csr_array) -> np.ndarray:
     return columns.indices[np.stack([first, first + 1], axis=1)].astype(np.int64)
 
 
-def maps(
-    params: mlp.Parameters, patterns: Bool[np.ndarray, "cells neurons"]
-) -> Float64[np.ndarray, "cells affine outputs"]:
-    """The affine map of the network where it has the given activation patterns.
+def pieces(params: mlp.Parameters, found: Cells) -> Int64[np.ndarray, " cells"]:
+    """The affine piece that every cell belongs to: neighbours with one affine map are one piece.
+
+    Maps are equal if no entry differs by more than ``2**-42`` of the terms that add up to it.
 
     Parameters
     ----------
     params
-        Layers of one network, any format; converted exactly.
-    patterns
-        ``(cells, neurons)``: activation of every hidden neuron, layer 0 first.
+        Layers of one network.
+    found
+        Its cells, from :func:`enumerate`.
 
     Returns
     -------
-    float64 ``(cells, inputs + 1, outputs)``: row 0 the constant, then the gradient. The network is
-    ``[1, x] @ map`` on the cell.
+    int64 ``(cells,)``: pieces are numbered from 0, so that the largest entry + 1 is their number.
 
     Raises
     ------
     ValueError
-        If ``patterns`` does not fit the hidden neurons.
+        If the cells are not those of a network with as many hidden neurons.
 
     Examples
     --------
+    The second neuron is not seen by the output:
+
     >>> import jax.numpy as jnp
     >>> from jaxlab.networks.mlp import Layer
-    >>> params = (Layer(jnp.eye(2), jnp.ones(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1)))
-    >>> maps(params, np.array([[True, False]]))[0, :, 0].tolist()
-    [1.0, 1.0, 0.0]
+    >>> params = (Layer(jnp.eye(2), jnp.zeros(2)), Layer(jnp.array([[1.0], [0.0]]), jnp.zeros(1)))
+    >>> found = enumerate(params, -1.0, 1.0)
+    >>> len(found.patterns), int(pieces(params, found).max()) + 1
+    (4, 2)
     """
-    net = _one(params)
-    hidden = [bias.size for _, bias in net[:-1]]
-    if patterns.shape[1] != sum(hidden):
-        raise ValueError(f"patterns: got {patterns.shape[1]} neurons, expected {sum(hidden)}")
-    inputs = net[0].weight.shape[0]
-    found = np.broadcast_to(np.eye(inputs + 1)[:, 1:], (len(patterns), inputs + 1, inputs))
-    masks = np.split(patterns, np.cumsum(hidden), axis=1)  # the last one is empty: no mask
-    for (weight, bias), mask in zip(net, masks, strict=True):
-        found = found @ weight
-        found[:, 0] += bias
-        if mask.size:
-            found *= mask[:, None]
-    return found
+    net = one_network(params)
+    before = hidden_maps(net, found.patterns)[:, 1:]
+    weight = net[-1].weight
+    sizes = np.abs(before) @ np.abs(weight)
+    return _merging.tolerant(before @ weight, sizes, found.neighbours)[0]
 
 
 def certify(
@@ -280,6 +278,7 @@ def certify(
     lower: Bound,
     upper: Bound,
     *,
+    pieces: bool = False,
     effort: int = 2**17,
     limit: int = 2**22,
 ) -> Certificate:
@@ -293,6 +292,8 @@ def certify(
     ----------
     params, lower, upper
         As in :func:`count`; the corners are taken as the binary numbers they are.
+    pieces
+        Certify the number of pieces, too.
     effort
         Largest number of decisions to settle in integers.
     limit
@@ -301,8 +302,7 @@ def certify(
     Returns
     -------
     Certificate
-        Of regions; pieces are -1. Where it gives up, from the cells so far to the most that the
-        neurons left can make of them.
+        Where it gives up, from the cells so far to the most that the neurons left can make of them.
 
     Raises
     ------
@@ -326,7 +326,7 @@ def certify(
     box = _lattice_certified.CertifiedSubdivision(net, low, high, ledger)
     with np.errstate(all="ignore"):
         try:
-            stopped = sweep(box, net, limit, build=False)
+            stopped = sweep(box, net, limit, build=pieces)
         except _lattice_certified.Unsettled:
             stopped = "effort"
     facts = ledger.settled, ledger.doubtful
@@ -336,22 +336,20 @@ def certify(
     if stopped == "contradiction" or (not stopped and box.euler != 1):
         raise RuntimeError("proved signs contradict each other: a defect of jaxlab")
     most = _lattice_certified.most_cells(box, net)
+    merged = (1, most) if pieces else (-1, -1)
+    if pieces and not stopped:
+        merged = _lattice_certified.pieces(box, _neighbours(_incidences(box)[1]))
+    facts = ledger.settled, ledger.doubtful
     reason = f"limit: more than {limit} cells" if stopped == "limit" else ledger.reason
-    return Certificate(box.cells, most, -1, -1, *facts, reason if most > box.cells else "")
-
-
-def _one(params: mlp.Parameters) -> HostParameters:
-    leaves, single = _count.to_host(params)
-    if not single:
-        raise ValueError("params: got an ensemble, expected one network")
-    return _count.pick(leaves, 0)
+    wide = most > box.cells or merged[0] != merged[1]
+    return Certificate(box.cells, most, *merged, *facts, reason if wide else "")
 
 
 def _checked(
     params: mlp.Parameters, lower: Bound, upper: Bound
 ) -> tuple[HostParameters, np.ndarray, np.ndarray]:
     """The network and the box in float64."""
-    net = _one(params)
+    net = one_network(params)
     inputs = net[0].weight.shape[0]
     low = _count.end_point("lower", lower, inputs)
     high = _count.end_point("upper", upper, inputs)

@@ -34,8 +34,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float64, Int32, Int64
 
 from jaxlab.networks import mlp
+from jaxlab.regions import _merging
 from jaxlab.regions._line import ensembles as _count
-from jaxlab.regions._line.host import TOLERANCE, HostParameters
+from jaxlab.regions._line.host import HostParameters
 from jaxlab.regions._plane import ensembles as _plane_ensemble
 from jaxlab.regions._plane import host as _plane_host
 from jaxlab.regions._plane import kernel as _plane_kernel
@@ -43,7 +44,6 @@ from jaxlab.regions._plane.certified import certify as certify
 from jaxlab.regions._plane.frame import Frame, frame, points
 from jaxlab.regions._plane.frame import box as box
 from jaxlab.regions._plane.frame import through as through
-from jaxlab.regions._ragged import united
 
 
 class PlaneRegions(NamedTuple):
@@ -359,10 +359,5 @@ def tessellate(params: mlp.Parameters, polygon: Array | np.ndarray | Sequence) -
 
 def _pieces(built: _plane_host.Tessellated) -> tuple[np.ndarray, int]:
     """The piece of every face, and how many faces were joined that differ by rounding."""
-    plane = built.plane
-    inner = plane.sides[(plane.sides >= 0).all(axis=1)]
-    one, other = built.gradients[inner[:, 0]], built.gradients[inner[:, 1]]
-    size = built.sizes[inner].sum(axis=1)
-    joint = (np.abs(one - other) <= size * TOLERANCE).all(axis=(1, 2))
-    doubts = int((joint & (one != other).any(axis=(1, 2))).sum())
-    return united(inner[joint, 0], inner[joint, 1], plane.faces), doubts
+    inner = built.plane.sides[(built.plane.sides >= 0).all(axis=1)]
+    return _merging.tolerant(built.gradients, built.sizes, inner)

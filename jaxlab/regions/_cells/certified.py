@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from jaxlab.regions import _exact, _running_error
+from jaxlab.regions import _exact, _merging, _running_error
 from jaxlab.regions._cells import lattice as _lattice
 from jaxlab.regions._cells.sweep import Subdivision
 from jaxlab.regions._ledger import Ledger
@@ -153,6 +153,24 @@ class CertifiedSubdivision(Subdivision):
                 form = _exact.column(self._form(layer, cell), neuron)
                 self._points[number] = _zero(self._points[tail], self._points[head], form)
         return self._points[vertex]
+
+
+def pieces(box: CertifiedSubdivision, neighbours: np.ndarray) -> tuple[int, int]:
+    """At least and at most how many pieces the cells of a finished box make."""
+    cells, d = box.cells, box.inputs
+    patterns = box.patterns[:cells]
+    slopes = np.broadcast_to(np.eye(d), (cells, d, d)), np.zeros((cells, d, d))
+    *before, last = box.params
+    masks = np.split(patterns, box.offsets[1:-1], axis=1) if before else []
+    for layer, mask in zip(before, masks, strict=True):
+        found, bounds = _running_error.derivative(slopes, layer.weight)
+        slopes = found * mask[:, None], np.where(mask[:, None], bounds, 0)
+
+    def same(one: int, other: int) -> bool:
+        return box._form(len(before), one) == box._form(len(before), other)
+
+    found = _running_error.derivative(slopes, last.weight)
+    return _merging.certified(*found, neighbours, same, box.ledger)
 
 
 def _corner(point: np.ndarray) -> _exact.Point:

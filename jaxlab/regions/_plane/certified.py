@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxlab.networks import mlp
-from jaxlab.regions import _exact, _running_error
+from jaxlab.regions import _exact, _merging, _running_error
 from jaxlab.regions._ledger import Found, Ledger
 from jaxlab.regions._line import ensembles as _count
 from jaxlab.regions._line.host import HostLayer, HostParameters
@@ -24,7 +24,6 @@ from jaxlab.regions._plane.facts import Facts, Layer
 from jaxlab.regions._plane.frame import Frame, frame
 from jaxlab.regions._plane.host import face_bits
 from jaxlab.regions._plane.judge import Judge, Located, Points, along_segments
-from jaxlab.regions._ragged import united
 from jaxlab.regions.certificates import Certificate
 
 
@@ -252,31 +251,17 @@ def _after(facts: Facts, ledger: Ledger, made: _planar.Cut, values: Located):
 
 def _slopes(slopes: Located, layer: HostLayer, parents: np.ndarray, active: np.ndarray) -> Located:
     """Gradients of a layer's outputs on the faces after its cut, with bounds."""
-    found, bounds = (slope[parents] for slope in _derivative(slopes, layer))
+    found, bounds = (slope[parents] for slope in _running_error.derivative(slopes, layer.weight))
     return np.where(active[:, None], found, 0), np.where(active[:, None], bounds, 0)
-
-
-def _derivative(slopes: Located, layer: HostLayer) -> Located:
-    faces, axes, inputs = slopes[0].shape
-    flat, errors = (slope.reshape(faces * axes, inputs) for slope in slopes)
-    found, bounds = _running_error.affine(flat, errors, layer.weight, np.zeros_like(layer.bias))
-    return found.reshape(faces, axes, -1), bounds.reshape(faces, axes, -1)
 
 
 def _pieces(facts: Facts, ledger: Ledger, plane, slopes: Located, layer: HostLayer):
     """At least and at most how many sets of faces with one affine map there are."""
-    found, bounds = _derivative(slopes, layer)
     inner = np.unique(np.sort(plane.sides[(plane.sides >= 0).all(axis=1)], axis=1), axis=0)
-    one, other = inner.T
-    apart = np.abs(found[one] - found[other]) > bounds[one] + bounds[other]
-    open_ = np.flatnonzero(~apart.any(axis=(1, 2)))
     level = len(facts.layers)
-    if not ledger.allows(len(open_)):
-        return int(united(one[open_], other[open_], plane.faces).max()) + 1, plane.faces
-    equal = [
-        index
-        for index in open_.tolist()
-        if facts.forms(level, int(one[index])) == facts.forms(level, int(other[index]))
-    ]
-    pieces = int(united(one[equal], other[equal], plane.faces).max()) + 1
-    return pieces, pieces
+
+    def same(one: int, other: int) -> bool:
+        return facts.forms(level, one) == facts.forms(level, other)
+
+    found = _running_error.derivative(slopes, layer.weight)
+    return _merging.certified(*found, inner, same, ledger)
