@@ -21,6 +21,7 @@ from jaxlab.regions import cells, plane
 Network = tuple[Layer, ...]
 
 PLANES = [(2, 16, 16, 1), *((2, n, n, n, 1) for n in (32, 64, 128, 256))]
+ENSEMBLES = {(2, 16, 16, 1): 1000, (2, 32, 32, 32, 1): 200, (2, 64, 64, 64, 1): 32}
 SPACES = [(3, 16, 16, 1), (3, 32, 32, 1), (4, 16, 16, 1)]
 # Slower tools take part up to this many regions.
 AFFINITREE, RELUCENT = 5000, 600
@@ -125,6 +126,28 @@ def planes(widths: tuple[int, ...], params: Network, repeats: int) -> list[dict[
     return race(name(widths), contenders, repeats)
 
 
+def ensembles(widths: tuple[int, ...], nets: int, repeats: int, dry: bool) -> list[dict[str, Any]]:
+    """Many networks on [-1, 1]^2; ``regions`` is the mean."""
+    alone = [network(widths, seed) for seed in range(nets)]
+    together = tuple(
+        Layer(*map(np.stack, zip(*layer, strict=True))) for layer in zip(*alone, strict=True)
+    )
+    box = plane.box(-1.0, 1.0)
+
+    def mean(function: Callable[[], Any]) -> Callable[[], Racer]:
+        return lambda: Racer(function, lambda found: {"regions": float(np.mean(found))})
+
+    def host() -> Any:
+        return plane.count(together, box, compiled=False).regions
+
+    contenders: list[Contender] = [
+        ("jaxlab compiled", mean(lambda: plane.count(together, box, compiled=True).regions)),
+        ("jaxlab on the host", mean(host)),
+        ("regioncam float32", mean(lambda: [regioncam(params) for params in alone])),
+    ]
+    return race(f"{nets:,} x {name(widths)}", contenders[dry:], repeats)
+
+
 def spaces(widths: tuple[int, ...], params: Network, repeats: int) -> list[dict[str, Any]]:
     """n dimensions, on a cube."""
     contenders: list[Contender] = [
@@ -185,6 +208,8 @@ def main(repeats: int = 5, dry: bool = False) -> dict:
     rows = []
     for widths in PLANES[:1] if dry else PLANES:
         rows += planes(widths, network(widths), repeats)
+    for widths, nets in list(ENSEMBLES.items())[: 1 if dry else None]:
+        rows += ensembles(widths, 8 if dry else nets, repeats, dry)
     for widths in SPACES[:1] if dry else SPACES:
         rows += spaces(widths, network(widths), repeats)
     for seed in range(1 if dry else 3):
@@ -193,7 +218,7 @@ def main(repeats: int = 5, dry: bool = False) -> dict:
     if not dry:
         rows += memory(PLANES[-2]) + memory(PLANES[-1])
     return {
-        "title": f"Exact regions of one network (best of {repeats})",
+        "title": f"Exact regions on planes and in space (best of {repeats})",
         "rows": rows,
         "notes": REFERENCE,
     }
