@@ -130,16 +130,21 @@ def select_bits(words: UInt32[Array, "words columns"], slots: int) -> Crossings:
 
 
 def nth_set_bit(
-    words: UInt32[Array, " slots"], rank: Int32[Array, " slots"]
+    words: UInt32[Array, " slots"], rank: Int32[Array, " slots"], size: int = WORD
 ) -> Int32[Array, " slots"]:
-    """Position of the ``rank``-th (from 0) set bit, by bisection on population counts."""
+    """Position of the ``rank``-th (from 0) set bit, by bisection on population counts.
+
+    ``size`` is a power of two: the number of bits that a word can hold.
+    """
     position = jnp.zeros_like(rank)
-    for width in (4, 2, 1):
+    width = size // 2
+    while width:
         lower = popcount(words & jnp.uint32((1 << width) - 1))
         upper_half = rank >= lower
         rank = jnp.where(upper_half, rank - lower, rank)
         words = jnp.where(upper_half, words >> jnp.uint32(width), words)
         position = position + jnp.where(upper_half, jnp.int32(width), jnp.int32(0))
+        width //= 2
     return position
 
 

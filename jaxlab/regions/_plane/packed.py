@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Int32, Shaped, UInt32
 
-from jaxlab.regions._line.select import count_below, popcount, prefix_sum
+from jaxlab.regions._line.select import count_below, nth_set_bit, popcount, prefix_sum
+from jaxlab.regions.patterns import pack as pack
 
 _WORD = 32
 _WORD_BITS = 5
@@ -31,16 +32,6 @@ class Listed(NamedTuple):
     first: Int32[Array, " rows"]
     counts: Int32[Array, " rows"]
     total: Int32[Array, ""]
-
-
-def pack(mask: Bool[Array, "rows columns"]) -> UInt32[Array, "rows words"]:
-    """One bit per entry."""
-    rows, columns = mask.shape
-    words = -(-columns // _WORD)
-    padded = jnp.pad(mask, ((0, 0), (0, words * _WORD - columns)))
-    bit = lax.broadcasted_iota(jnp.uint32, (rows, words, _WORD), 2)
-    bits = padded.reshape(bit.shape).astype(jnp.uint32) << bit
-    return bits.sum(axis=2, dtype=jnp.uint32)
 
 
 def every(columns: int) -> UInt32[Array, "1 words"]:
@@ -107,11 +98,4 @@ def _nth_bit(
         rank = jnp.where(beyond, rank - before, rank)
         found = jnp.where(beyond, later, found)
         word = jnp.where(beyond, words[:, later], word)
-    position = found * _WORD
-    for width in (16, 8, 4, 2, 1):
-        lower = popcount(word & jnp.uint32((1 << width) - 1))
-        upper = rank >= lower
-        rank = jnp.where(upper, rank - lower, rank)
-        word = jnp.where(upper, word >> jnp.uint32(width), word)
-        position = position + jnp.where(upper, jnp.int32(width), jnp.int32(0))
-    return position
+    return found * _WORD + nth_set_bit(word, rank, _WORD)
