@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 
+from jaxlab.regions import _running_error
 from tests.regions import networks
 
 
@@ -114,3 +115,14 @@ NETWORKS = {
         mixed,
     )
 }
+
+
+def coarse(factor):
+    """``_running_error.affine`` with bounds that are larger than they need be."""
+    affine = _running_error.affine
+
+    def looser(*arguments):
+        values, bounds = affine(*arguments)
+        return values, np.where(bounds > 0, bounds * factor, 0)
+
+    return looser
