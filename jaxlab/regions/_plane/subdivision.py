@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlab.regions._plane import faces as _planar_faces
 from jaxlab.regions._plane.chords import Chords, Splits, crossings, find_chords
+from jaxlab.regions._plane.faces import rebuild
 from jaxlab.regions._plane.judge import TOLERANT, Judge
 from jaxlab.regions._plane.meetings import Meetings, find_meetings
 
@@ -186,7 +186,7 @@ def cut(plane: Subdivision, values: np.ndarray, bounds: np.ndarray, judge: Judge
     """Cut every face along the zero lines of all forms: :func:`find`, carried out."""
     found = find(plane, values, bounds, judge)
     parts = found.signs, found.splits, found.chords, found.meetings
-    new, parents = _planar_faces.rebuild(plane, *parts)
+    new, parents = rebuild(plane, *parts)
     refinement = _refinement(plane, *parts[1:])
     return Cut(new, refinement, parents, found, found.consistent and new.faces == found.regions)
 

@@ -247,7 +247,7 @@ def _constructed(dataset: xr.Dataset) -> Figure:
     most = [bounds.most_regions([2] * int(d)) for d in depth.values]
     ax.plot(depth, most, color="0.3", ls=":", label="most for width 2: $3^L$")
     ax.set(yscale="log", xlabel="hidden layers L", ylabel="affine pieces on [0, 1]")
-    ax.set_title("Constructed networks: exponential in depth, counted exactly")
+    ax.set_title("Constructed networks: pieces exponential in depth")
     ax.legend()
     return Figure(
         "constructed",
