@@ -1,4 +1,4 @@
-"""Estimates with intervals: means, geometric means, exponents and power laws."""
+"""Estimates with intervals: means, proportions, exponents and power laws."""
 
 from typing import NamedTuple
 
@@ -62,6 +62,39 @@ def geometric_mean(samples: ArrayLike, level: float = LEVEL) -> Estimate:
     estimate = mean(np.log(np.asarray(samples, np.float64)), level)
     value, low, high = (float(np.exp(v)) for v in estimate[:3])
     return Estimate(value, low, high, level)
+
+
+def proportion(successes: int, trials: int, level: float = LEVEL) -> Estimate:
+    """Probability of success with its exact (Clopper-Pearson) interval, never too short.
+
+    Parameters
+    ----------
+    successes, trials
+        Counts; no trials at all give [0, 1] around NaN.
+    level
+        Least confidence level, whatever the probability.
+
+    Raises
+    ------
+    ValueError
+        Unless ``0 <= successes <= trials``.
+
+    References
+    ----------
+    Clopper, Pearson, Biometrika 26 (1934) 404, doi 10.1093/biomet/26.4.404.
+
+    Examples
+    --------
+    >>> print(proportion(50, 100))
+    0.5 [0.3689, 0.6311]
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"successes: got {successes} of {trials} trials")
+    tail = (1 - level) / 2
+    failures = trials - successes
+    low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return Estimate(successes / trials if trials else np.nan, low, high, level)
 
 
 def simultaneous(number: int, level: float = LEVEL) -> float:

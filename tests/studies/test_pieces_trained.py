@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxlab.studies import pieces
+from jaxlab.studies import _judging, pieces
 from jaxlab.studies._statistics import LEVEL, geometric_mean
 from jaxlab.studies.pieces import claims_trained, judging, trained
 from jaxlab.studies.pieces.counting import NO_COUNT
@@ -63,8 +63,8 @@ def test_a_pair_needs_both_counts():
 
 
 def test_an_interval_of_several_says_so():
-    assert "simultaneous" not in judging.interval(geometric_mean([1.0, 2.0], LEVEL))
-    assert "simultaneous" in judging.interval(geometric_mean([1.0, 2.0], 0.999))
+    assert "simultaneous" not in _judging.interval(geometric_mean([1.0, 2.0], LEVEL))
+    assert "simultaneous" in _judging.interval(geometric_mean([1.0, 2.0], 0.999))
 
 
 def test_decisions_within_the_tolerance_are_told():

@@ -65,3 +65,26 @@ def test_the_exponents_interval_covers_as_often_as_it_says():
         got = _statistics.exponent((1.0, 8.0), samples, 0.9)
         covered += got.low <= 0.5 <= got.high
     assert abs(covered / 400 - 0.9) < 4.5 * np.sqrt(0.09 / 400) + 0.03
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 9), (9, 9), (3, 10), (879_941, 10**6)])
+def test_the_interval_of_a_proportion_is_clopper_and_pearsons(successes, trials):
+    got = _statistics.proportion(successes, trials, 0.95)
+    expected = stats.binomtest(successes, trials).proportion_ci(0.95, "exact")
+    np.testing.assert_allclose((got.low, got.high), expected, rtol=1e-12)
+    assert got.value == successes / trials
+
+
+@pytest.mark.parametrize("probability", [0.001, 0.3, 0.97])
+def test_the_interval_of_a_proportion_covers_at_least_as_often_as_it_says(probability):
+    trials, level = 40, 0.9
+    outcomes = np.arange(trials + 1)
+    intervals = [_statistics.proportion(int(k), trials, level) for k in outcomes]
+    covers = [interval.low <= probability <= interval.high for interval in intervals]
+    assert stats.binom.pmf(outcomes, trials, probability)[covers].sum() >= level
+
+
+def test_no_trials_tell_nothing_about_a_proportion():
+    assert _statistics.proportion(0, 0)[1:3] == (0.0, 1.0)
+    with pytest.raises(ValueError, match="successes: got 3 of 2 trials"):
+        _statistics.proportion(3, 2)

@@ -2,20 +2,14 @@
 
 import xarray as xr
 
+from jaxlab.studies._judging import judged
 from jaxlab.studies._study import Claim
 from jaxlab.studies.pieces import claims_emulated, claims_trained, claims_untrained
-from jaxlab.studies.pieces.judging import KARNER, Missing
+from jaxlab.studies.pieces.judging import KARNER
+
+_JUDGES = (*claims_untrained.JUDGES, *claims_trained.JUDGES, *claims_emulated.JUDGES)
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """Every claim of the study; those whose data are missing are inconclusive."""
-    judged = []
-    parts = (claims_untrained, claims_trained, claims_emulated)
-    for judge in (judge for part in parts for judge in part.JUDGES):
-        try:
-            judged.extend(judge(dataset))
-        except Missing as missing:
-            judged.append(
-                Claim(str(missing), KARNER, "data", "cells missing", "none", "inconclusive")
-            )
-    return judged
+    return judged(_JUDGES, KARNER, dataset)

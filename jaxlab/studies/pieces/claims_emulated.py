@@ -3,9 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import mean, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.pieces.judging import KARNER, Kept, interval, judge, kept_share, need
+from jaxlab.studies.pieces.judging import KARNER, Kept, kept_share
 
 _CLOSE = 0.95
 """A prediction is right if predicted and true counts differ by less than this factor."""

@@ -5,18 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import simultaneous
 from jaxlab.studies._study import Claim, Verdict
 from jaxlab.studies.pieces.config import CONTROL
-from jaxlab.studies.pieces.judging import (
-    KARNER,
-    Kept,
-    exactness,
-    interval,
-    judge,
-    kept_share,
-    need,
-)
+from jaxlab.studies.pieces.judging import KARNER, Kept, exactness, kept_share
 
 _LOSS = 0.95
 """A format "loses pieces" if it keeps less than this share of its control's."""

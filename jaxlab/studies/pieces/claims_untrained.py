@@ -4,9 +4,10 @@ import numpy as np
 import xarray as xr
 
 from jaxlab.regions import bounds
+from jaxlab.studies._judging import CONFIDENCE, interval, judge, need
 from jaxlab.studies._statistics import Estimate, exponent, mean, power_law, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.pieces.judging import CONFIDENCE, KARNER, exactness, interval, judge, need
+from jaxlab.studies.pieces.judging import KARNER, exactness
 
 _ULPS = 4e-16
 """Largest relative error of a number that is rounded once and compared with another such one."""

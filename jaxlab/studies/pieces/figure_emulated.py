@@ -4,9 +4,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxlab.studies import _style
+from jaxlab.studies._drawing import error_bars, legend_below, panels, plain
+from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._study import Figure
-from jaxlab.studies.pieces.drawing import error_bars, legend_below, panels, plain
-from jaxlab.studies.pieces.judging import CONFIDENCE, kept_share
+from jaxlab.studies.pieces.judging import kept_share
 
 _SCOPES = {"gradient": ("bfloat16", "rounded gradient"), "step": ("float8_e5m2", "rounded step")}
 _QUANTILES = {0.5: "median", 0.9: "90%", 0.99: "99%"}

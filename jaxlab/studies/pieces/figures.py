@@ -8,11 +8,12 @@ from matplotlib.lines import Line2D
 
 from jaxlab.regions import bounds
 from jaxlab.studies import _style
+from jaxlab.studies._drawing import drawn, error_bars, legend_below, panels, plain
+from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._study import Figure
 from jaxlab.studies.pieces import figure_emulated
 from jaxlab.studies.pieces.config import CONTROL
-from jaxlab.studies.pieces.drawing import error_bars, legend_below, panels, plain
-from jaxlab.studies.pieces.judging import CONFIDENCE, kept_share
+from jaxlab.studies.pieces.judging import kept_share
 from jaxlab.studies.pieces.step import example_depth
 
 _COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73")
@@ -21,12 +22,7 @@ _NOISE_FORMATS = {8: "bfloat16", 11: "float16", 24: "float32", 53: "float64"}
 
 def figures(dataset: xr.Dataset) -> list[Figure]:
     """All figures whose data are complete."""
-    drawn = []
-    with _style.context():
-        for draw, needed in _FIGURES:
-            if not any(bool((dataset[name] == -1).any()) for name in needed):
-                drawn.append(draw(dataset))
-    return drawn
+    return drawn(_FIGURES, dataset)
 
 
 def _step_legend(figure, ax: Axes) -> None:

@@ -1,17 +1,40 @@
-"""Shapes that the pictures of study `pieces` share: panels, plain ticks, estimates with bars."""
+"""Shapes that the pictures of all studies share: panels, plain ticks, estimates with bars."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
+from jaxlab.studies import _style
 from jaxlab.studies._statistics import Estimate
+from jaxlab.studies._study import Figure as Picture
+
+
+def drawn(
+    pictures: Sequence[tuple[Callable[[xr.Dataset], Picture], Sequence[str]]], dataset: xr.Dataset
+) -> list[Picture]:
+    """In the house style, every picture for which no cell of the counts it needs is missing.
+
+    Parameters
+    ----------
+    pictures
+        Pairs of a function from a Dataset to a picture, and the integer variables it needs.
+    dataset
+        The study's, possibly incomplete.
+    """
+    with _style.context():
+        return [
+            draw(dataset)
+            for draw, needed in pictures
+            if not any(bool((dataset[name] == -1).any()) for name in needed)
+        ]
 
 
 def plain(*axes) -> None:
