@@ -40,6 +40,15 @@ KERNELS = {
         key, WIDTHS, jl.networks.initialisers.randomised_asymmetric(), "bfloat16"
     ),
     "apply": lambda key: jl.networks.apply(network(key), jnp.ones((3, 1))),
+    "stacked.apply": lambda key: jl.networks.stacked.apply(
+        jl.networks.stacked.stack(network(key)), jnp.ones((3, 1))
+    ),
+    "targets.draw": lambda key: jl.studies.collapse.targets.draw(
+        key, jl.studies.collapse.targets.absolute_value(1.0), 5, "bfloat16"
+    ),
+    "initialise_asymmetric": lambda key: jl.studies.collapse.initialisation.initialise_asymmetric(
+        key, WIDTHS, jl.networks.initialisers.he(), "float16"
+    ),
     "milkert_hyde_laine": lambda key: jl.networks.constructions.milkert_hyde_laine(
         jax.random.uniform(key, (3,))
     ),

@@ -208,15 +208,26 @@ def pytorch() -> Initialiser:
     )
 
 
-# sigma of Lu et al., section 4: it balances the asymmetric entry's second moment.
-_ASYMMETRIC_STD = -2 * math.sqrt(2) / (3 * math.sqrt(math.pi)) + math.sqrt(1 + 8 / (9 * math.pi))
+def balanced_std() -> float:
+    """RAI's ``sigma``, which keeps the mean square of the features from growing with depth.
+
+    ``sqrt(1 + 8/(9 pi)) - 2 sqrt(2)/(3 sqrt(pi))``, the root of
+    :func:`jaxlab.studies.collapse.initialisation.growth` at 1.
+
+    Examples
+    --------
+    >>> round(balanced_std(), 6)
+    0.600747
+    """
+    return math.sqrt(1 + 8 / (9 * math.pi)) - 2 * math.sqrt(2) / (3 * math.sqrt(math.pi))
 
 
-def randomised_asymmetric(std: float = _ASYMMETRIC_STD) -> Initialiser:
+def randomised_asymmetric(std: float | None = None) -> Initialiser:
     """Lu et al.'s randomised asymmetric initialisation against dying ReLU networks.
 
     Of each neuron's ``inputs`` weights and one bias, one entry chosen uniformly is drawn from
-    Beta(2, 1) (positive), the others from ``N(0, std**2 / inputs)``; ``std`` is 0.6007 by default.
+    Beta(2, 1) (positive), the others from ``N(0, std**2 / inputs)``; ``std`` is
+    :func:`balanced_std` if None.
 
     References
     ----------
@@ -229,10 +240,11 @@ def randomised_asymmetric(std: float = _ASYMMETRIC_STD) -> Initialiser:
     >>> params[0].weight.shape, params[0].bias.shape
     ((2, 3), (3,))
     """
+    deviation = balanced_std() if std is None else std
 
     def draw(uniform: Float[Array, "rows outputs"]) -> Layer:
         inputs, outputs = uniform.shape[0] - _ROWS, uniform.shape[1]
-        entries = std / math.sqrt(inputs) * normal_quantile(uniform[: inputs + 1])
+        entries = deviation / math.sqrt(inputs) * normal_quantile(uniform[: inputs + 1])
         chosen = (uniform[-2] * (inputs + 1)).astype(jnp.int32)
         beta = jnp.sqrt(uniform[-1])  # Beta(2, 1) has distribution function x**2 on [0, 1]
         entries = entries.at[chosen, jnp.arange(outputs, dtype=jnp.int32)].set(beta)

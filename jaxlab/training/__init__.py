@@ -9,6 +9,7 @@ from jaxlab.training._ensemble import ensemble as ensemble
 from jaxlab.training._trajectory import History as History
 from jaxlab.training._trajectory import log_checkpoints as log_checkpoints
 from jaxlab.training._trajectory import train as train
+from jaxlab.training.losses import mean_absolute_error as mean_absolute_error
 from jaxlab.training.losses import mean_squared_error as mean_squared_error
 from jaxlab.training.metrics import Snapshot as Snapshot
 from jaxlab.training.optimisers import low_precision as low_precision

@@ -18,14 +18,14 @@ def equal(one, other):
 
 
 def test_sigma_is_the_published_number_and_balances_the_growth():
-    assert abs(initialisation.balanced_std() - 0.600747) <= 5e-7
-    assert initialisation.growth(initialisation.balanced_std()) == pytest.approx(1, abs=1e-15)
+    assert abs(initialisers.balanced_std() - 0.600747) <= 5e-7
+    assert initialisation.growth(initialisers.balanced_std()) == pytest.approx(1, abs=1e-15)
 
 
 def test_the_mean_square_grows_by_less_than_the_bound():
     @jax.jit
     def after(key):
-        law = initialisers.randomised_asymmetric(initialisation.balanced_std())
+        law = initialisers.randomised_asymmetric(initialisers.balanced_std())
         layer = initialisers.initialise(key, (8, 8), law, "float32")[0]
         features = jnp.linspace(0.5, 1.5, 8)
         out = jax.nn.relu(jnp.matmul(features, layer.weight, precision=jax.lax.Precision.HIGHEST))

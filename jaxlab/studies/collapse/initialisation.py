@@ -43,21 +43,10 @@ def growth(std: float) -> float:
 
     Examples
     --------
-    >>> round(growth(balanced_std()), 12)
+    >>> round(growth(initialisers.balanced_std()), 12)
     1.0
     """
     return std**2 / 2 + 4 * std / (3 * math.sqrt(2 * math.pi)) + 0.5
-
-
-def balanced_std() -> float:
-    """RAI's ``sigma``, where :func:`growth` is 1: ``-2 sqrt(2)/(3 sqrt(pi)) + sqrt(1 + 8/(9 pi))``.
-
-    Examples
-    --------
-    >>> round(balanced_std(), 6)
-    0.600747
-    """
-    return math.sqrt(1 + 8 / (9 * math.pi)) - 2 * math.sqrt(2) / (3 * math.sqrt(math.pi))
 
 
 def initialise_asymmetric(
@@ -88,7 +77,7 @@ def initialise_asymmetric(
     >>> [bool(layer.bias.any()) for layer in params]
     [False, True]
     """
-    law = initialisers.randomised_asymmetric(balanced_std())
+    law = initialisers.randomised_asymmetric()
     params = initialisers.initialise(key, widths, law, fmt, grid=grid)
     if first is None:
         return params
