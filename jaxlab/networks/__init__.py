@@ -2,6 +2,7 @@
 
 from jaxlab.networks import constructions as constructions
 from jaxlab.networks import initialisers as initialisers
+from jaxlab.networks import padded as padded
 from jaxlab.networks import stacked as stacked
 from jaxlab.networks.adapters import from_pytree as from_pytree
 from jaxlab.networks.initialisers import initialise as initialise

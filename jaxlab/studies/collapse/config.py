@@ -35,7 +35,7 @@ class Config:
     published_runs
         Training runs of each published experiment; 1,000 in the papers.
     published_wide_runs
-        The same where networks have width 5 or 10.
+        The same for wider networks, for two variables, and under absolute loss.
     published_steps, published_learning_rate
         Steps and rate of Adam in these runs.
     points, batch
@@ -43,6 +43,8 @@ class Config:
     ladder_depths, ladder_formats, ladder_runs, ladder_steps
         Depths of networks of width 2 that are trained on ``x**2`` in native formats, the control
         first; starts for each, the same in every format; and steps.
+    ladder_points
+        Training points there.
     ladder_learning_rate
         Rates of SGD and of Adam there.
     ladder_starts
@@ -80,16 +82,17 @@ class Config:
     underflow_depths: tuple[int, ...] = (2, 5, 10, 20)
     underflow_networks: int = 20_000
     underflow_points: int = 65
-    published_runs: int = 400
-    published_wide_runs: int = 200
+    published_runs: int = 200
+    published_wide_runs: int = 100
     published_steps: int = 1000
     published_learning_rate: float = 0.005
     points: int = 3000
     batch: int = 64
     ladder_depths: tuple[int, ...] = (2, 5, 10)
     ladder_formats: tuple[str, ...] = (CONTROL, "float32", "bfloat16", "float16")
-    ladder_runs: int = 400
-    ladder_steps: int = 500
+    ladder_runs: int = 200
+    ladder_steps: int = 400
+    ladder_points: int = 512
     ladder_learning_rate: tuple[float, float] = (0.05, 0.01)
     ladder_starts: tuple[int, ...] = (1, 2, 4, 10, 20, 40, 100)
 
