@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from jaxlab.studies import collapse as collapse
 from jaxlab.studies import pieces as pieces
 from jaxlab.studies._study import Cell as Cell
 from jaxlab.studies._study import Claim as Claim
@@ -9,5 +10,5 @@ from jaxlab.studies._study import Figure as Figure
 from jaxlab.studies._study import Study as Study
 from jaxlab.studies._study import run as run
 
-REGISTRY: Mapping[str, Study] = {study.name: study for study in (pieces.STUDY,)}
+REGISTRY: Mapping[str, Study] = {study.name: study for study in (pieces.STUDY, collapse.STUDY)}
 """Every study by name."""

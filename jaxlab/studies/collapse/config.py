@@ -80,21 +80,21 @@ class Config:
     underflow_gains: tuple[float, ...] = (1.0, 0.25, 0.0625)
     underflow_widths: tuple[int, ...] = (2, 4)
     underflow_depths: tuple[int, ...] = (2, 5, 10, 20)
-    underflow_networks: int = 20_000
-    underflow_points: int = 65
+    underflow_networks: int = 5_000
+    underflow_points: int = 17
     published_runs: int = 200
-    published_wide_runs: int = 100
+    published_wide_runs: int = 150
     published_steps: int = 1000
     published_learning_rate: float = 0.005
     points: int = 3000
     batch: int = 64
     ladder_depths: tuple[int, ...] = (2, 5, 10)
     ladder_formats: tuple[str, ...] = (CONTROL, "float32", "bfloat16", "float16")
-    ladder_runs: int = 200
+    ladder_runs: int = 320
     ladder_steps: int = 400
     ladder_points: int = 512
     ladder_learning_rate: tuple[float, float] = (0.05, 0.01)
-    ladder_starts: tuple[int, ...] = (1, 2, 4, 10, 20, 40, 100)
+    ladder_starts: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -125,14 +125,19 @@ def _check_control(name: str, formats: tuple[str, ...]) -> None:
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(
+        born_networks=150_000,
+        underflow_gains=(1.0, 0.0625),
+        underflow_networks=2_000,
+        ladder_formats=(CONTROL, "bfloat16", "float16"),
+    ),
     "paper": Config(
         born_networks=10_000_000,
         born_biased_widths=(1, 2, 3, 4, 5, 10),
         born_biased_depth=50,
         ball_neurons=10_000_000,
         negative_networks=100_000,
-        underflow_networks=200_000,
+        underflow_networks=50_000,
         underflow_depths=(2, 5, 10, 20, 40),
         published_runs=1000,
         published_wide_runs=1000,
@@ -150,7 +155,7 @@ PRESETS = {
         born_biased_depth=100,
         ball_neurons=10_000_000,
         negative_networks=1_000_000,
-        underflow_networks=1_000_000,
+        underflow_networks=200_000,
         underflow_depths=(2, 5, 10, 20, 40),
         published_runs=10_000,
         published_wide_runs=10_000,

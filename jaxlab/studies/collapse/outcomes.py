@@ -83,11 +83,14 @@ def values(name: str, experiments: Sequence[Runs], shape: tuple[int, ...]) -> Va
     }
 
 
+_reports = jax.jit(jax.vmap(death.report))
+
+
 def _values(runs: Runs) -> Values:
     dead = runs.layer >= 0
     born = dead[:, :1]
     never = jnp.zeros(dead.shape, bool)
-    report = jax.vmap(death.report)(death.Death(jnp.asarray(runs.layer), (), (), never))
+    report = _reports(death.Death(jnp.asarray(runs.layer), (), (), never))
     checkpoint, revivals = np.asarray(report.checkpoint), np.asarray(report.revivals)
     return {
         "born": runs.layer[:, 0] + 1,

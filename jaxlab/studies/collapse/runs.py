@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jaxlab import training
 from jaxlab.networks import Parameters, padded, stacked
 from jaxlab.networks.initialisers import he, initialise
+from jaxlab.networks.mlp import Layer, affine
 from jaxlab.regions import death
 from jaxlab.studies.collapse.initialisation import initialise_asymmetric
 from jaxlab.studies.collapse.targets import Target, draw, published
@@ -250,11 +251,10 @@ def _observe(networks: padded.Padded, x, y, nodes, values, policy: training.Poli
 
     def one(member: padded.Padded):
         network = member.network
-        found = death.on_data(stacked.unstack(network), x)
+        found, computed = through(network, x, policy)
         own = jnp.concatenate([jnp.ones(1, bool), member.own > 0])[:, None]
         permanent = jnp.stack(death.permanent(found)) & own
         inactive = jnp.stack(found.inactive) & own
-        computed = stacked.apply(network, x, accumulate=policy.accumulate)
         wide = convert_tree(network, exact)
         outputs = stacked.apply(wide, x.astype(exact))
         residual = jnp.clip(outputs, low, high) - y.astype(exact)
@@ -272,6 +272,38 @@ def _observe(networks: padded.Padded, x, y, nodes, values, policy: training.Poli
         )
 
     return jax.lax.map(jax.vmap(one), networks)
+
+
+def through(
+    network: stacked.Stacked, x: Float[Array, "points inputs"], policy: training.Policy
+) -> tuple[death.Death, Float[Array, "points outputs"]]:
+    """:func:`jaxlab.regions.death.on_data` and the outputs, in one loop over the layers.
+
+    Parameters
+    ----------
+    network
+        One network, in ``policy.compute``.
+    x
+        Points, of that dtype.
+    policy
+        ``accumulate`` is used.
+
+    Returns
+    -------
+    Death, and the outputs as computed.
+    """
+
+    def forward(x: Array, layer: Layer) -> tuple[Array, tuple[Array, Array]]:
+        values = affine(layer, x, accumulate=policy.accumulate)
+        return jax.nn.relu(values), ((values <= 0).all(axis=0), values.max(axis=0))
+
+    x, first = forward(x, network.first)
+    x, rest = jax.lax.scan(forward, x, network.hidden)
+    inactive, largest = (jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True))
+    dead = inactive.all(axis=1)
+    layer = jnp.where(dead.any(), jnp.argmax(dead).astype(jnp.int32), jnp.int32(-1))
+    found = death.Death(layer, tuple(inactive), tuple(largest), jnp.bool_(False))
+    return found, affine(network.last, x, accumulate=policy.accumulate)
 
 
 def _kept(

@@ -16,7 +16,7 @@ from jaxlab.studies._parts import Part, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.collapse import outcomes
-from jaxlab.studies.collapse.config import Config
+from jaxlab.studies.collapse.config import CONTROL, Config
 from jaxlab.studies.collapse.runs import STARTS, Runs, Setting, train
 
 TARGETS = ("|x|, sqrt(7)", "|x|, sqrt(3)", "x sin 5x", "step + 0.2 sin 5x")
@@ -172,11 +172,10 @@ def _plane(config: Config, cell: Cell) -> Values:
 def _ladder_template(config: Config) -> xr.Dataset:
     dims = ("optimiser", "format", "ladder_depth", "ladder_run")
     coords = (OPTIMISERS, config.ladder_formats, config.ladder_depths, range(config.ladder_runs))
-    steps = _ladder_setting(config, *OPTIMISERS[:1], config.ladder_formats[0], 1).checkpoints
-    return empty(
-        {**dict(zip(dims, coords, strict=True)), "ladder_step": steps},
-        outcomes.variables("ladder", dims, "ladder_step"),
-    )
+    steps = _ladder_setting(config, OPTIMISERS[0], CONTROL, 1).checkpoints
+    coordinates = {**dict(zip(dims, coords, strict=True)), "ladder_step": steps}
+    dataset = empty(coordinates, outcomes.variables("ladder", dims, "ladder_step"))
+    return dataset.assign_coords(ladder_starts=list(config.ladder_starts))
 
 
 def _ladder_cells(config: Config) -> list[Cell]:
