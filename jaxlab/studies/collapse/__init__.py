@@ -58,8 +58,9 @@ STUDY = _study.Study(
     "were not at hand: Adam's rate and steps, which functions belong to which published share, the "
     "network for two variables, and that RAI is used in every layer. H counts hidden layers; the "
     'papers\' L counts layers of weights, one more; "10 layers" is read both ways. DEAD is a '
-    "hidden layer that outputs zero on the whole domain: exactly, on intervals, where probabilities are "
-    "counted (rational arithmetic decides what floats leave in doubt), and on all training points, "
+    "hidden layer that outputs zero on the whole domain: exactly, on intervals, where "
+    "probabilities are counted (rational arithmetic decides what floats leave in doubt), and on "
+    "all training points, "
     "as the dtype computes them, in training. COLLAPSED is a trained network whose outputs differ "
     "by less than 1 % of the target's standard deviation. STALLED is alive, with a next step that "
     "changes no parameter: stagnation, kept apart from death. Formats share their draws: starts "
