@@ -69,7 +69,7 @@ def test_an_equinox_model_is_differentiated_by_its_own_tools():
         return jnp.mean(jax.vmap(model)(x) ** 2)
 
     x = jnp.asarray(X)
-    native = eqx.filter_grad(loss)(model, x)
+    native = eqx.filter_jit(eqx.filter_grad(loss))(model, x)
     outside = eqx.filter_jit(eqx.filter_grad(rounded(loss, "fp16")))(model, x)
     arrays, static = eqx.partition(model, eqx.is_inexact_array)
     inside = jax.jit(

@@ -98,7 +98,7 @@ def test_asymmetric_rows_have_one_beta_entry_in_a_uniform_place():
 
 
 def test_the_asymmetric_deviation_is_the_published_one():
-    assert abs(init._ASYMMETRIC_STD - 0.600747) < 5e-7
+    assert abs(init.balanced_std() - 0.600747) < 5e-7
 
 
 def test_networks_that_begin_alike_have_equal_leading_layers():

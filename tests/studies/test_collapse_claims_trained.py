@@ -130,7 +130,6 @@ def test_depth_hurts_starts_help_and_birth_is_all_there(ideal):
     [
         (claims_formats._death, {"ladder_dead": 1}),
         (claims_formats._stagnation, {"ladder_still": 1}),
-        (claims_formats._frozen, {"ladder_taken": 3}),
     ],
 )
 def test_what_only_a_format_does_is_told_from_the_control(judge, change, ideal):
@@ -145,6 +144,20 @@ def test_what_only_a_format_does_is_told_from_the_control(judge, change, ideal):
     for name, value in change.items():
         everywhere[name][:] = value
     assert set(verdicts(judge, everywhere)) == {"refuted"}  # the control does it too
+
+
+def test_runs_that_freeze_are_counted(ideal):
+    assert verdicts(claims_formats._frozen, ideal) == ["supported"]
+    ideal.ladder_taken[:] = 3
+    assert verdicts(claims_formats._frozen, ideal) == ["refuted"]
+
+
+def test_a_format_that_spares_networks_is_told_from_one_that_kills_them(ideal):
+    assert set(verdicts(claims_formats._spared, ideal)) == {"inconclusive"}  # nothing differs
+    ideal.ladder_dead.loc[{"format": ["float64", "float16"]}] = 1
+    found = {claim.statement: claim.verdict for claim in claims_formats._spared(ideal)}
+    assert {v for s, v in found.items() if s.startswith("bfloat16")} == {"supported"}
+    assert {v for s, v in found.items() if s.startswith("float16")} == {"inconclusive"}
 
 
 def test_fates_do_not_overlap_and_leave_no_run_out(ideal):

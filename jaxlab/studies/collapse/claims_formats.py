@@ -99,8 +99,43 @@ def _stagnation(dataset: xr.Dataset) -> list[Claim]:
     return _more(dataset, stalled, "living networks stall, which is stagnation and not death")
 
 
+def _spared(dataset: xr.Dataset) -> list[Claim]:
+    """Whether a format that stalls spares networks the death that they die in the control."""
+    found = fates(dataset)
+    arms = [(fmt, str(o)) for fmt in _formats(dataset) for o in dataset.optimiser.values]
+    level = simultaneous(len(arms))
+    judged = []
+    for fmt, optimiser in arms:
+        here, there = discordant(found.born | found.died, fmt, optimiser)
+        share = proportion(there, here + there, level)
+        judged.append(
+            Claim(
+                f"{fmt}, {optimiser}: rounding spares more networks than it kills",
+                OURS + "; McNemar's comparison of starts that end differently",
+                f"over half of them die in {CONTROL} only",
+                f"{there} die in {CONTROL} only, {here} in {fmt} only",
+                interval(share),
+                judge(share.low > 0.5, share.high < 0.5),
+            )
+        )
+    return judged
+
+
 def _frozen(dataset: xr.Dataset) -> list[Claim]:
-    return _more(dataset, fates(dataset).frozen, "steps overflow or turn NaN")
+    frozen = fates(dataset).frozen
+    counts = {str(fmt): int(frozen.sel(format=fmt).sum()) for fmt in frozen["format"].values}
+    total = sum(counts.values())
+    return [
+        Claim(
+            "No living network overflows or turns NaN in training, in any native format",
+            OURS,
+            "0 runs frozen",
+            "; ".join(f"{fmt}: {count}" for fmt, count in counts.items())
+            + f" of {frozen.isel(format=0).size} runs",
+            "exact",
+            judge(total == 0, total > 0),
+        )
+    ]
 
 
 def _same_birth(dataset: xr.Dataset) -> list[Claim]:
@@ -146,4 +181,4 @@ def _revivals(dataset: xr.Dataset) -> list[Claim]:
     return judged
 
 
-JUDGES = (_same_birth, _death, _stagnation, _frozen, _revivals)
+JUDGES = (_same_birth, _death, _spared, _stagnation, _frozen, _revivals)

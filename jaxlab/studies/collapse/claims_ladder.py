@@ -13,7 +13,7 @@ from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import best_of, laws
 from jaxlab.studies.collapse.claims_trained import CJR
 from jaxlab.studies.collapse.comparing import Expected, compare
-from jaxlab.studies.collapse.config import CONTROL
+from jaxlab.studies.collapse.config import CONTROL, FEWEST_GROUPS
 from jaxlab.studies.collapse.groups import all_of_group, best_error
 from jaxlab.studies.collapse.targets import square
 
@@ -22,9 +22,6 @@ FLOOR = square().states
 
 STUCK = 0.5
 """The best of K is stuck if its error is above this share of the error of the best constant."""
-
-_FEW = 8
-"""Fewest groups of K from which a share is estimated."""
 
 
 class Best(NamedTuple):
@@ -44,9 +41,9 @@ class Best(NamedTuple):
 
 
 def starts(dataset: xr.Dataset) -> list[int]:
-    """The numbers K for which there are groups enough."""
-    runs = dataset.sizes["ladder_run"]
-    return [int(k) for k in dataset.ladder_starts.values if runs // int(k) >= _FEW]
+    """The numbers K, powers of two, for which there are groups enough."""
+    most = dataset.sizes["ladder_run"] // FEWEST_GROUPS
+    return [2**power for power in range(most.bit_length())]
 
 
 def best(dataset: xr.Dataset, optimiser: str, fmt: str, depth: int, number: int) -> Best:

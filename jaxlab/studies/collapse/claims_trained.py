@@ -23,18 +23,19 @@ the target's standard deviation: dead, or so nearly dead that it makes no differ
 _NEAR = 0.05
 """A state is reached if a constant differs from it by less than this share of the deviation."""
 
-_WIDTHS = {
+WIDTHS = {
+    2: Between(Expected(0.90), Expected(1.0)),
     3: Between(Expected(0.55), Expected(0.65)),
     5: Between(Expected(0.10), Expected(1.0)),
     10: Between(Expected(0.0), Expected(0.01)),
 }
-"""Collapse reported for |x| and 10 layers: about 60 %, over 10 %, below 1 %."""
+"""Collapse reported for |x| and 10 layers, by width: over 90 %, about 60 %, over 10 %, below 1 %."""
 
-_PAIRS = ((0.919, 0.292), (0.938, 0.326))
-_PLANE = (0.768, 0.096)
+PAIRS = ((0.919, 0.292), (0.938, 0.326))
+PLANE_SHARES = (0.768, 0.096)
 """Shares that collapse from a symmetric start and from the asymmetric one."""
 
-_RUNS = 1000
+RUNS = 1000
 """Runs behind each published share."""
 
 
@@ -62,14 +63,14 @@ def _widths(dataset: xr.Dataset) -> list[Claim]:
     level = simultaneous(dataset.hidden.size + dataset.wide_width.size)
     figures: dict[str, tuple[Expected | Between, Estimate]] = {
         f"width 2, {hidden} hidden": (
-            Between(Expected(0.9), Expected(1.0)),
+            WIDTHS[2],
             _narrow(dataset, target, "He", int(hidden), level),
         )
         for hidden in dataset.hidden.values
     }
     for width in map(int, dataset.wide_width.values):
         share = collapsed(dataset.wide_spread.sel(wide_width=width), _deviation(target), level)
-        figures[f"width {width}, 9 hidden"] = (_WIDTHS[width], share)
+        figures[f"width {width}, 9 hidden"] = (WIDTHS[width], share)
     return [
         claim
         for name, figure in figures.items()
@@ -84,7 +85,7 @@ def _widths(dataset: xr.Dataset) -> list[Claim]:
 
 def _agree(measured: Estimate, printed: float) -> bool:
     """Whether a published share, with its own sampling error, meets the measured one."""
-    reported = proportion(round(printed * _RUNS), _RUNS, measured.level)
+    reported = proportion(round(printed * RUNS), RUNS, measured.level)
     return measured.low <= reported.high and reported.low <= measured.high
 
 
@@ -100,7 +101,7 @@ def _reported_pairs(
     )
     return Claim(
         f"{statement}: {printed[0]:.1%} collapse from a symmetric start, {printed[1]:.1%} from RAI",
-        f"{LU}; {_RUNS} runs; which function and network is not known, all are tried",
+        f"{LU}; {RUNS} runs; which function and network is not known, all are tried",
         "both shares within sampling error in one of them",
         found + (f"; agrees: {', '.join(matching)}" if matching else "; none agrees"),
         interval(*(share for pair in pairs.values() for share in pair)),
@@ -134,7 +135,7 @@ def _asymmetric(dataset: xr.Dataset) -> list[Claim]:
         judge(all(lower), any(higher)),
     )
     return [less] + [
-        _reported_pairs("Width 2, 10 layers, one variable", pairs, printed) for printed in _PAIRS
+        _reported_pairs("Width 2, 10 layers, one variable", pairs, printed) for printed in PAIRS
     ]
 
 
@@ -148,7 +149,7 @@ def _plane(dataset: xr.Dataset) -> list[Claim]:
         return collapsed(dataset.plane_spread.sel(plane_shape=shape, start=start), deviation, level)
 
     pairs = {shape: (share(shape, "He"), share(shape, "RAI")) for shape in shapes}
-    return [_reported_pairs("Two variables", pairs, _PLANE)]
+    return [_reported_pairs("Two variables", pairs, PLANE_SHARES)]
 
 
 def _unchanged(dataset: xr.Dataset) -> list[Claim]:

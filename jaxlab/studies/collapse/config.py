@@ -7,6 +7,9 @@ from jaxlab.training.precision import NATIVE
 CONTROL = "float64"
 """The format that every other one is compared with."""
 
+FEWEST_GROUPS = 8
+"""Fewest groups of K runs from which a share of groups is estimated."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
@@ -47,8 +50,6 @@ class Config:
         Training points there.
     ladder_learning_rate
         Rates of SGD and of Adam there.
-    ladder_starts
-        Numbers K of random starts of which the best is taken.
     """
 
     seed: int = 0
@@ -94,7 +95,6 @@ class Config:
     ladder_steps: int = 400
     ladder_points: int = 512
     ladder_learning_rate: tuple[float, float] = (0.05, 0.01)
-    ladder_starts: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -103,13 +103,12 @@ class Config:
                 raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
         _check_control("underflow_formats", self.underflow_formats)
         _check_control("ladder_formats", self.ladder_formats)
+        if self.ladder_runs < FEWEST_GROUPS:
+            raise ValueError(
+                f"ladder_runs: got {self.ladder_runs}, expected at least {FEWEST_GROUPS}"
+            )
         if set(self.ladder_formats) - set(NATIVE):
             raise ValueError(f"ladder_formats: got {self.ladder_formats!r}, expected of {NATIVE}")
-        if max(self.ladder_starts) > self.ladder_runs:
-            raise ValueError(
-                f"ladder_starts: got {max(self.ladder_starts)}, expected at most ladder_runs = "
-                f"{self.ladder_runs}"
-            )
 
 
 def _positive(value: object) -> bool:
@@ -146,7 +145,6 @@ PRESETS = {
         ladder_depths=(1, 2, 3, 5, 7, 10, 15, 20),
         ladder_runs=1000,
         ladder_steps=10_000,
-        ladder_starts=(1, 2, 5, 10, 20, 50, 100, 200, 500),
     ),
     "large": Config(
         born_networks=100_000_000,
@@ -164,7 +162,6 @@ PRESETS = {
         ladder_depths=(1, 2, 3, 5, 7, 10, 15, 20, 30),
         ladder_runs=10_000,
         ladder_steps=50_000,
-        ladder_starts=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
     ),
 }
 """Named configurations; the first is the default. ``quick`` runs in two minutes on two cores."""

@@ -4,9 +4,21 @@ import xarray as xr
 
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse import figure_underflow, figures_births
+from jaxlab.studies.collapse import (
+    figure_underflow,
+    figures_births,
+    figures_ladder,
+    figures_trained,
+)
+
+_PICTURES = (
+    *figures_births.PICTURES,
+    *figures_trained.PICTURES,
+    *figures_ladder.PICTURES,
+    *figure_underflow.PICTURES,
+)
 
 
 def figures(dataset: xr.Dataset) -> list[Figure]:
     """All figures whose data are complete."""
-    return drawn((*figures_births.PICTURES, *figure_underflow.PICTURES), dataset)
+    return drawn(_PICTURES, dataset)

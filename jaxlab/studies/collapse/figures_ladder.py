@@ -35,7 +35,8 @@ def _depths(dataset: xr.Dataset) -> list[int]:
 
 def _setting(dataset: xr.Dataset) -> str:
     """What all pictures of the ladder share, for their captions."""
-    return f"Networks of width 2 trained on x² from He's start, {int(dataset.ladder_step.max())} "
+    steps = int(dataset.ladder_step.max())
+    return f"Networks of width 2 trained on x² from He's start, {steps} steps"
 
 
 def _best(dataset: xr.Dataset) -> Figure:
@@ -51,7 +52,7 @@ def _best(dataset: xr.Dataset) -> Figure:
     legend_below(figure, axes[0, 0], [law], ncols=6)
     return Figure(
         "best-of-k",
-        _setting(dataset) + f"steps in {CONTROL}, H hidden layers. "
+        _setting(dataset) + f" in {CONTROL}, H hidden layers. "
         f"{dataset.sizes['ladder_run']} runs per depth are cut into groups of K that do not "
         "overlap; the least empirical risk over runs and checkpoints wins, and a group is stuck if "
         f"the winner's root mean square error (clipped) is above {STUCK:g} of that of the best "
@@ -88,17 +89,17 @@ def _success(dataset: xr.Dataset) -> Figure:
     runs = dataset.sizes["ladder_run"]
     numbers = starts(dataset)
     axes[0, 0].set_yticks(numbers, [f"{k}  ({runs // k})" for k in numbers])
-    axes[0, 0].set_ylabel("random starts K  (groups behind each cell)")
+    axes[0, 0].set_ylabel("random starts K  (groups per cell)")
     axes[0, 0].minorticks_off()
     figure.suptitle("Training succeeds above a frontier of starts that grows with depth")
     legend_below(figure, axes[0, 0])
     figure.colorbar(meshes[0], ax=axes, label="share of groups that succeed")
     return Figure(
         "success",
-        _setting(dataset) + f"steps in {CONTROL}: share of groups of K runs whose best network "
-        f"(least empirical risk) has at most {STUCK:g} of the error of the best constant. In "
+        _setting(dataset) + f" in {CONTROL}: share of groups of K runs whose best network "
+        f"(least empirical risk) has at most {STUCK:g} of the best constant's error (clipped). In "
         f"brackets the number of groups behind each cell, {runs} runs over K. Line: the frontier "
-        "K = (4/3)^H of birth alone; training fails more often.",
+        "K = (4/3)^H, where on average one start of K is born alive.",
         figure,
     )
 
@@ -126,10 +127,10 @@ def _phase(ax: Axes, dataset: xr.Dataset, optimiser: str):
             numbers[row],
             f"{value:.2f}",
             color="k" if value > 0.6 else "w",
-            fontsize=7.5,
+            fontsize=6.5,
             ha="center",
             va="center",
-            bbox={"fc": mesh.to_rgba(value), "ec": "none", "pad": 1.5},
+            bbox={"fc": mesh.to_rgba(value), "ec": "none", "pad": 1},
         )
     layers = np.arange(max(1, min(depths) - 1), max(depths) + 5)
     frontier = [best_of.frontier(laws.one_ray([2] * int(h))) for h in layers]
@@ -169,7 +170,7 @@ def _fates(dataset: xr.Dataset) -> Figure:
     )
     return Figure(
         "fates",
-        _setting(dataset) + "steps in each native format, from the same "
+        _setting(dataset) + " in each native format, from the same "
         f"{dataset.sizes['ladder_run']} starts on the same data (rounded to bfloat16 first): what "
         "became of them, counted, for H hidden layers. Everything is computed in the format; on "
         "CPU, XLA sums dot products of 16-bit formats in float32. Dead: a layer is inactive on "

@@ -14,11 +14,11 @@ from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._statistics import LEVEL
 from jaxlab.studies._study import Figure
 from jaxlab.studies.collapse.claims_trained import (
-    _PAIRS,
-    _PLANE,
-    _RUNS,
-    _WIDTHS,
     FLAT,
+    PAIRS,
+    PLANE_SHARES,
+    RUNS,
+    WIDTHS,
     collapsed,
 )
 from jaxlab.studies.collapse.comparing import Between, Expected
@@ -71,7 +71,8 @@ def _trajectories(dataset: xr.Dataset) -> Figure:
 
 def _errors(ax: Axes, runs: xr.Dataset) -> None:
     """One line per run of one arm, with the numbers of runs in the legend."""
-    for kind, mask in _became(runs.narrow_born, runs.narrow_dead).items():
+    became = _became(runs.narrow_born, runs.narrow_dead)
+    for kind, mask in reversed(became.items()):  # equal lines: those born dead are seen
         lines = runs.narrow_rmse.values[mask].T
         ax.plot(runs.step, lines, color=TINTS[kind], lw=0.7, alpha=0.5)
         ax.plot([], [], color=TINTS[kind], label=f"{kind}: {int(mask.sum())}")
@@ -102,11 +103,11 @@ def _experiments(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, _Arm]]]:
                         target,
                         tuple(Expected(share) for share in shares),
                     )
-                    for start, shares in zip(STARTS, zip(*_PAIRS, strict=True), strict=True)
+                    for start, shares in zip(STARTS, zip(*PAIRS, strict=True), strict=True)
                 },
             )
     for width in map(int, dataset.wide_width.values):
-        arm = _Arm("wide", {"wide_width": width}, wide, (_WIDTHS[width],))
+        arm = _Arm("wide", {"wide_width": width}, wide, (WIDTHS[width],))
         yield f"{wide}: width {width}, {HIDDEN[0]} hidden", {"He": arm}
     for shape in map(str, dataset.plane_shape.values):
         yield (
@@ -115,7 +116,7 @@ def _experiments(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, _Arm]]]:
                 start: _Arm(
                     "plane", {"plane_shape": shape, "start": start}, _PLANAR, (Expected(share),)
                 )
-                for start, share in zip(STARTS, _PLANE, strict=True)
+                for start, share in zip(STARTS, PLANE_SHARES, strict=True)
             },
         )
 
@@ -152,7 +153,7 @@ def _collapse(dataset: xr.Dataset) -> Figure:
         f"{FLAT:.0%} of the target's standard deviation, with {CONFIDENCE}s (Clopper-Pearson): "
         f"{sizes[0]} runs of width 2, {sizes[1]} of each greater width (He only), {sizes[2]} on "
         "two variables; Adam in float32, squared loss. Bars: when a layer died. Published "
-        f"(second-hand): diamonds, of {_RUNS} runs of a function or a network that is not known, "
+        f"(second-hand): diamonds, of {RUNS} runs of a function or a network that is not known, "
         "hence beside every reconstruction; dotted, what is said of |x|.",
         figure,
     )

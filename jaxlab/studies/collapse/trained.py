@@ -174,8 +174,7 @@ def _ladder_template(config: Config) -> xr.Dataset:
     coords = (OPTIMISERS, config.ladder_formats, config.ladder_depths, range(config.ladder_runs))
     steps = _ladder_setting(config, OPTIMISERS[0], CONTROL, 1).checkpoints
     coordinates = {**dict(zip(dims, coords, strict=True)), "ladder_step": steps}
-    dataset = empty(coordinates, outcomes.variables("ladder", dims, "ladder_step"))
-    return dataset.assign_coords(ladder_starts=list(config.ladder_starts))
+    return empty(coordinates, outcomes.variables("ladder", dims, "ladder_step"))
 
 
 def _ladder_cells(config: Config) -> list[Cell]:
