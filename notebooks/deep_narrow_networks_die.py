@@ -29,7 +29,8 @@ from scipy import stats
 import jaxlab as jl
 from jaxlab.networks import initialisers
 from jaxlab.regions import death
-from jaxlab.studies.collapse import best_of, laws, onset
+from jaxlab.studies.collapse import best_of, laws
+from jaxlab.studies.collapse.rounding import onset
 
 jax.config.update("jax_enable_x64", True)  # an application may do this; the library never does
 
@@ -38,7 +39,7 @@ jax.config.update("jax_enable_x64", True)  # an application may do this; the lib
 #
 # One input, ten hidden layers of two ReLU neurons, one output. Weights and biases follow He's law
 # $N(0, 2/n)$, which is made to keep signals at their size. It should be a good start, and most of
-# these networks are constant.
+# these networks are constant. Most of the others nearly are.
 
 # %%
 widths = (1, *[2] * 10, 1)
@@ -61,6 +62,9 @@ figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 curves(before, constant, ax)
 ax.set_title(f"{constant.sum()} of 100 random networks are constant (grey)")
 plt.show()
+print(
+    "largest output minus smallest, of the others:", *np.sort(np.ptp(before, axis=1))[-12:].round(4)
+)
 
 # %% [markdown]
 # ## 2. One dead layer is enough
@@ -72,7 +76,8 @@ plt.show()
 
 # %%
 ends = jnp.array([-1.0]), jnp.array([1.0])
-found = jax.vmap(lambda params: death.on_interval(params, *ends, capacity=16))(networks)
+test = jax.jit(jax.vmap(lambda params: death.on_interval(params, *ends, capacity=16)))
+found = test(networks)
 layer = np.asarray(found.layer)
 numbers, times = np.unique(layer, return_counts=True)
 print("networks by first dead layer:", dict(zip(numbers.tolist(), times.tolist(), strict=True)))
@@ -100,9 +105,9 @@ plt.show()
 # %% [markdown]
 # ## 3. How likely is it?
 #
-# Look at one point. Whatever the features there, a neuron with symmetric weights is off with
+# Look at one point. As long as a feature is left there, a neuron with symmetric weights is off with
 # probability 1/2, all $N$ of a layer with probability $2^{-N}$, layer after layer. Without biases
-# one point decides for all of $[0, 1]$, for $f(cx) = c f(x)$, and so
+# one point decides for all of $[0, 1]$, for $f(cx) = c f(x)$ if $c > 0$, and so
 #
 # $$P(\text{alive}) = (1 - 2^{-N})^H \quad\text{for } H \text{ hidden layers of width } N.$$
 #
@@ -178,7 +183,8 @@ for depth, (weight, bias) in enumerate(gradient):
 
 # %% [markdown]
 # So Adam may move the last biases, and with them the constant. The best constant for squared loss
-# is the mean of the target, and there it goes. Five hundred steps for each of the hundred:
+# is the mean of the target, and there it goes. Five hundred steps for each of the hundred (grey:
+# those whose outputs then differ by less than 0.01):
 
 # %%
 steps = 500
@@ -189,16 +195,17 @@ history = jl.training.ensemble(
     jl.training.from_optax(optax.adam(0.01)),
     policy=policy,
     checkpoints=(0, steps),
-    metrics={"layer": lambda now: death.on_data(now.params, now.data[0]).layer},
+    metrics={},
     keys=jax.random.split(jax.random.key(1), 100),
 )
-after = np.asarray(outputs(history.params))
+trained = jax.device_get(history.params)
+after = np.asarray(outputs(trained))
 stuck = np.ptp(after, axis=1) < 0.01
 figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 curves(after, stuck, ax)
 ax.plot(x, y, "k:", lw=2, label="target |x|")
-ax.axhline(y.mean(), color="C3", ls="--", lw=1, label="mean of the target")
-ax.set_title(f"{stuck.sum()} of 100 trained networks are constant, to 1 %")
+ax.axhline(y.mean(), color="k", ls="--", lw=1, label="mean of the target")
+ax.set_title(f"{stuck.sum()} of 100 networks are constant after training")
 ax.legend(fontsize=8)
 plt.show()
 
@@ -208,56 +215,68 @@ plt.show()
 
 # %%
 moved = frozen = 0
-trained = jax.device_get(history.params)
 for depth, (old, new) in enumerate(zip(jax.device_get(networks), trained, strict=True)):
     up_to = layer >= depth
     for was, now in zip(old, new, strict=True):
         moved += int((was[up_to] != now[up_to]).sum())
         frozen += was[up_to].size
 print(f"up to the dead layer: {moved} of {frozen} parameters changed in {steps} steps")
-born, finally_dead = np.asarray(history.metrics["layer"]).T >= 0
-print(f"dead before and after: {(born & finally_dead).sum()}; died: {(~born & finally_dead).sum()}")
-print(f"came back: {(born & ~finally_dead).sum()}; alive: {(~born & ~finally_dead).sum()}")
+born, ended = layer >= 0, np.asarray(test(trained).layer) >= 0
+print(f"dead before and after: {(born & ended).sum()}; died: {(~born & ended).sum()}")
+print(f"came back: {(born & ~ended).sum()}; alive before and after: {(~born & ~ended).sum()}")
 
 # %% [markdown]
 # ## 5. Draw again: the best of K
 #
 # If one start is dead with probability $p$, then all of $K$ are with probability $p^K$. That falls
 # fast in $K$, but $1 - p = (3/4)^H$ falls fast in the depth, and the depth wins unless $K$ grows
-# exponentially. That is the theorem of Cheridito, Jentzen and Rossmannek (2021) in small: SGD does
-# not converge if depth outgrows the number of random starts.
+# exponentially. That is the theorem of Cheridito, Jentzen and Rossmannek (2021) in small: SGD fails
+# to converge if the depth is much larger than the width and the number of random starts does not
+# grow fast enough.
 #
-# On the left 8,000 networks on $[0, 1]$, where one point decides, cut into groups of $K$.
+# Below are 8,000 networks on $[0, 1]$, where one point decides, cut into groups of $K$, with 99 %
+# intervals.
 
 # %%
 many = 8000
-on_ray = jax.jit(
-    jax.vmap(lambda params: death.on_data(params, jnp.ones((1, 1), params[0][0].dtype)))
-)
-normal = on_ray(death.networks(jax.random.key(3), deep, he, range(many)))
-first = np.asarray(normal.layer)
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+point = jnp.ones((1, 1))
+
+
+@jax.jit
+@jax.vmap
+def at_point(params):
+    return death.on_data(params, point.astype(params[0].weight.dtype))
+
+
+first = np.asarray(at_point(death.networks(jax.random.key(3), deep, he, range(many))).layer)
+figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 for H, style in ((5, "C0o"), (10, "C1s"), (20, "C2^")):
     dead = (first >= 0) & (first < H)
+    starts = np.geomspace(1, 100)
+    curve = [best_of.all_dead(laws.one_ray([2] * H), K) for K in starts]
+    ax.semilogx(starts, curve, style[:2], lw=1, label=f"{H} hidden layers")
     for K in (1, 2, 5, 10, 20, 50, 100):
         groups = dead[: many // K * K].reshape(-1, K).all(axis=1)
         share = groups.mean()
         low, high = stats.binomtest(int(groups.sum()), len(groups)).proportion_ci(0.99, "exact")
-        left.errorbar(K, share, [[share - low], [high - share]], fmt=style, ms=4, lw=1)
-    starts = np.geomspace(1, 100)
-    curve = [best_of.all_dead(laws.one_ray([2] * H), K) for K in starts]
-    left.semilogx(starts, curve, style[:2], lw=1, label=f"{H} hidden layers")
-left.set(xlabel="random starts K", ylabel="share of groups, all dead")
-left.set_title("Width 2: measured, and $p^K$")
-left.legend(fontsize=8)
+        ax.errorbar(K, share, [[share - low], [high - share]], fmt=style, ms=4, lw=1)
+ax.set(xlabel="random starts K", ylabel="share of groups with all K dead")
+ax.set_title("Best of K, width 2: measured, and $p^K$")
+ax.legend(fontsize=8)
+plt.show()
 
-H_to_50 = np.arange(1, 51)
+# %% [markdown]
+# Turned round: how many starts are needed until one of them is alive with probability 1/2?
+
+# %%
+figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+up_to_50 = np.arange(1, 51)
 for N in (2, 3, 5, 10):
-    median = [best_of.quantile(laws.one_ray([N] * H)) for H in H_to_50]
-    right.semilogy(H_to_50, np.maximum(median, 1), label=f"width {N}")
-right.set(xlabel="hidden layers", ylabel="starts for an even chance")
-right.set_title("Depth costs exponentially many starts")
-right.legend(fontsize=8)
+    median = [best_of.quantile(laws.one_ray([N] * H)) for H in up_to_50]
+    ax.semilogy(up_to_50, np.maximum(median, 1), label=f"width {N}")
+ax.set(xlabel="hidden layers", ylabel="starts for an even chance")
+ax.set_title("Depth costs exponentially many starts, width saves them")
+ax.legend(fontsize=8)
 plt.show()
 for H in (10, 20, 50):
     starts = best_of.quantile(laws.one_ray([2] * H))
@@ -268,9 +287,7 @@ for H in (10, 20, 50):
 #
 # Scale all weights by 1/16. Without biases the function is only multiplied by $16^{-(H+1)}$: not a
 # sign changes, and in exact arithmetic the same networks are dead. But the features now shrink in
-# every layer, and a format has a smallest number. In float16 that is $6 \cdot 10^{-8}$; below half
-# of it everything rounds to zero, and the layer is dead. bfloat16 has *fewer* digits and the
-# exponents of float32, and its networks live: what kills is the range, not the precision.
+# every layer, and a format has a smallest number.
 
 
 # %%
@@ -279,30 +296,46 @@ def small(uniform):
     return jl.networks.Layer(weight / 16, bias)
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
-shares = {}
-for name, style in {"float64": "k-", "bfloat16": "C1^", "float16": "C2v"}.items():
-    drawn_in = death.networks(jax.random.key(3), deep, small, range(many), fmt=name)
-    result = on_ray(drawn_in)
-    died = np.asarray(result.layer)
-    shares[name] = [((died >= 0) & (died < H)).mean() for H in depths]
-    right.plot(depths, shares[name], style, ms=5, label=name)
-    if name == "float64":
-        print("float64: same first dead layers as with the full weights:", (died == first).all())
-        sizes = np.array([np.asarray(values).max(axis=1) for values in result.largest])
-for H, size in zip(depths, sizes, strict=True):
-    left.semilogy(H, np.median(size[size > 0]), "ko", ms=4)
-for name, colour in {"float16": "C2", "bfloat16": "C1"}.items():
-    floor = jl.arithmetic.as_format(name).smallest_positive
-    left.axhline(floor, color=colour, ls="--", label=f"smallest number of {name}")
-left.set(xlabel="hidden layer", ylabel="median feature, where alive", xticks=depths[4::5])
-left.set_title("Features shrink to below float16's numbers")
-left.legend(fontsize=8)
-right.axvline(onset.onset("float16", 2, 1 / 16), color="C2", ls=":", label="predicted for float16")
-right.set(xlabel="hidden layers", ylabel="share dead", xticks=depths[4::5])
-right.set_title("The same networks, dead in float16 only")
-right.legend(fontsize=8)
+formats = {"float64": "k-", "bfloat16": "C1^", "float16": "C2v"}
+results = {
+    name: at_point(death.networks(jax.random.key(3), deep, small, range(many), fmt=name))
+    for name in formats
+}
+died = {name: np.asarray(result.layer) for name, result in results.items()}
+print("float64: first dead layers as with the full weights:", (died["float64"] == first).all())
+
+figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+for H, values in zip(depths, results["float64"].largest, strict=True):
+    size = np.asarray(values).max(axis=1)
+    ax.semilogy(H, np.median(size[size > 0]), "ko", ms=4)
+for name in ("float16", "bfloat16"):
+    smallest = jl.arithmetic.as_format(name).smallest_positive
+    ax.axhline(smallest, color=formats[name][:2], ls="--", label=f"smallest number of {name}")
+ax.set(xlabel="hidden layer", ylabel="largest feature, median", xticks=depths[4::5])
+ax.set_title("Features of living networks shrink to below float16's numbers")
+ax.legend(fontsize=8, loc="upper right")
 plt.show()
+
+# %% [markdown]
+# What is below half the smallest number rounds to zero, and the layer is dead. bfloat16 has *fewer*
+# digits than float16 and the exponents of float32, and its networks live: what kills is the range,
+# hardly ever the precision. `onset` predicts the depth from the mean shrinkage per layer.
+
+# %%
+figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+for name, style in formats.items():
+    shares = [((died[name] >= 0) & (died[name] < H)).mean() for H in depths]
+    ax.plot(depths, shares, style, ms=5, label=name)
+ax.axvline(onset.onset("float16", 2, 1 / 16), color="C2", ls=":", label="predicted for float16")
+ax.set(xlabel="hidden layers of width 2", ylabel="share dead", xticks=depths[4::5])
+ax.set_title("float16 kills the living, bfloat16 hardly one")
+ax.legend(fontsize=8)
+plt.show()
+
+living = (first < 0) | (first >= 10)
+for name in ("bfloat16", "float16"):
+    killed = (died[name] >= 0) & (died[name] < 10) & living
+    print(f"10 layers: {living.sum()} alive in float64, {killed.sum()} of them dead in {name}")
 
 # %% [markdown]
 # Scaling the loss, the usual medicine, scales gradients and not features: it does not help here.
@@ -314,7 +347,7 @@ plt.show()
 # neuron positive, chosen at random, so that fewer neurons are off.
 
 # %%
-rai = alive(initialisers.randomised_asymmetric(), -1.0, 100_000, rays=False)
+rai = alive(initialisers.randomised_asymmetric(), -1.0, 50_000, rays=False)
 figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 ax.set_yscale("log")
 drawn(biased, "C2^-", "He, with biases", ax)

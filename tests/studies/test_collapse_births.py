@@ -9,7 +9,7 @@ import pytest
 from jaxlab.regions import death
 from jaxlab.studies._parts import combine, named_key
 from jaxlab.studies._study import place
-from jaxlab.studies.collapse import births, blocks, negative, neurons
+from jaxlab.studies.collapse.birth import births, blocks, negative, neurons
 from jaxlab.studies.collapse.config import Config
 
 TINY = Config(

@@ -8,14 +8,13 @@ from jaxlab.studies._drawing import drawn
 from jaxlab.studies._judging import Missing, judged
 from jaxlab.studies._parts import combine
 from jaxlab.studies._statistics import Estimate
-from jaxlab.studies.collapse import (
+from jaxlab.studies.collapse import inactivity, laws
+from jaxlab.studies.collapse.birth import (
     births,
     claims_births,
     claims_neurons,
     claims_tables,
     figures_births,
-    inactivity,
-    laws,
     negative,
     neurons,
     reference,

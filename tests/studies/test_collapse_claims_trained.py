@@ -5,16 +5,16 @@ import pytest
 import xarray as xr
 
 from jaxlab.studies._judging import Missing, judged
-from jaxlab.studies.collapse import (
+from jaxlab.studies.collapse import laws
+from jaxlab.studies.collapse.config import Config
+from jaxlab.studies.collapse.targets import published, square
+from jaxlab.studies.collapse.training import (
     claims_formats,
     claims_ladder,
     claims_trained,
-    laws,
     outcomes,
     trained,
 )
-from jaxlab.studies.collapse.config import Config
-from jaxlab.studies.collapse.targets import published, square
 
 CONFIG = Config(published_runs=1000, published_wide_runs=1000, ladder_depths=(2, 10))
 SHARES = {3: 0.6, 5: 0.3, 10: 0.001}

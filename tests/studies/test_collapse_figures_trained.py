@@ -9,9 +9,9 @@ from jaxlab.studies._drawing import drawn
 from jaxlab.studies._parts import combine
 from jaxlab.studies._statistics import proportion
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse import figures_ladder, figures_trained, trained
-from jaxlab.studies.collapse.claims_ladder import FLOOR
 from jaxlab.studies.collapse.config import Config
+from jaxlab.studies.collapse.training import figures_ladder, figures_trained, trained
+from jaxlab.studies.collapse.training.claims_ladder import FLOOR
 
 PICTURES = (*figures_trained.PICTURES, *figures_ladder.PICTURES)
 NAMES = ["trajectories", "collapse", "states", "best-of-k", "success", "fates"]

@@ -11,8 +11,8 @@ import pytest
 from jaxlab import networks, training
 from jaxlab.networks import padded, stacked
 from jaxlab.regions import death
-from jaxlab.studies.collapse import outcomes, runs
 from jaxlab.studies.collapse.targets import square
+from jaxlab.studies.collapse.training import outcomes, runs
 
 SHALLOW = runs.Setting(
     "x^2", 2, 4, 6, "He", "squared", "SGD", 0.05, 1e-4, "float64", "bfloat16", 20, 8, 32

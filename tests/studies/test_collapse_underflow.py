@@ -10,8 +10,8 @@ from jaxlab.arithmetic import as_format, round_to
 from jaxlab.regions import death
 from jaxlab.studies import _study
 from jaxlab.studies._parts import named_key
-from jaxlab.studies.collapse import _in_formats, underflow
 from jaxlab.studies.collapse.config import Config
+from jaxlab.studies.collapse.rounding import in_formats, underflow
 
 TINY = Config(
     underflow_formats=("float64", "float16"),
@@ -60,7 +60,7 @@ def test_networks_are_computed_as_numpy_computes_them_step_by_step(x64, name):
     networks[:100] *= 2.0**-4
     stored = round_to(jnp.asarray(networks), name)
     x = np.array([[-1.0, 0.0], [-0.25, 0.0], [0.75, 0.0], [1.0, 0.0]])
-    found = _in_formats.passed(stored, jnp.asarray(x), as_format(name))
+    found = in_formats.passed(stored, jnp.asarray(x), as_format(name))
     layers, inputs = zip(*(oracle(one, x, name) for one in np.asarray(stored)), strict=True)
     np.testing.assert_array_equal(found.layers, layers)
     expected = np.stack(inputs).astype(np.float64)
@@ -142,10 +142,10 @@ def test_half_of_the_smallest_number_underflows_and_the_next_larger_does_not(x64
     sizes = np.array([2.0**-11, 2.0**-11 * (1 + 2.0**-10)])
     networks = np.stack([chain((2.0**-14, 0), (size, 0)) for size in sizes])
     x = jnp.array([[1.0, 0.0]])
-    found = _in_formats.passed(jnp.asarray(networks), x, HALF)
+    found = in_formats.passed(jnp.asarray(networks), x, HALF)
     assert found.layers.tolist() == [1, 2]
-    why = _in_formats.cause(jnp.asarray(networks), found, HALF)
-    assert why.tolist() == [_in_formats.UNDERFLOW, _in_formats.ALIVE]
+    why = in_formats.cause(jnp.asarray(networks), found, HALF)
+    assert why.tolist() == [in_formats.UNDERFLOW, in_formats.ALIVE]
 
 
 def test_the_gradient_is_that_of_the_leading_layers(x64):
@@ -153,7 +153,7 @@ def test_the_gradient_is_that_of_the_leading_layers(x64):
     layers = ([[1, 0.5], NONE], NONE), (np.eye(2), NONE), (-np.eye(2), NONE)
     networks = jnp.asarray(network(*layers, last=2.0)[None], jnp.float64)
     x, fmt = jnp.array([[0.5, 0.0], [-1.0, 0.0]]), as_format("float64")
-    flags = [bool(_in_formats.zero_gradient(networks, jnp.int32(d), x, fmt)[0]) for d in (1, 2, 3)]
+    flags = [bool(in_formats.zero_gradient(networks, jnp.int32(d), x, fmt)[0]) for d in (1, 2, 3)]
     assert flags == [False, False, True]
 
 

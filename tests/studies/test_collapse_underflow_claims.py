@@ -7,14 +7,14 @@ import pytest
 
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._judging import Missing, judged
-from jaxlab.studies.collapse import (
+from jaxlab.studies.collapse.config import Config
+from jaxlab.studies.collapse.rounding import (
     claims_rounding,
     claims_underflow,
     figure_underflow,
     onset,
     underflow,
 )
-from jaxlab.studies.collapse.config import Config
 
 CONFIG = Config(underflow_widths=(2,), underflow_depths=(2, 5, 12), underflow_networks=4000)
 ALIVE, DEAD = {"underflow_control": "alive"}, {"underflow_control": "dead"}

@@ -19,15 +19,17 @@ import xarray as xr
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.collapse import best_of as best_of
-from jaxlab.studies.collapse import births, negative, neurons, trained, underflow
 from jaxlab.studies.collapse import inactivity as inactivity
 from jaxlab.studies.collapse import initialisation as initialisation
 from jaxlab.studies.collapse import laws as laws
 from jaxlab.studies.collapse import targets as targets
+from jaxlab.studies.collapse.birth import births, negative, neurons
 from jaxlab.studies.collapse.claims import claims as claims
 from jaxlab.studies.collapse.config import PRESETS as PRESETS
 from jaxlab.studies.collapse.config import Config as Config
 from jaxlab.studies.collapse.figures import figures as figures
+from jaxlab.studies.collapse.rounding import underflow
+from jaxlab.studies.collapse.training import trained
 
 _ALL = combine(
     (

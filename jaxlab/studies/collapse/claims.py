@@ -4,16 +4,9 @@ import xarray as xr
 
 from jaxlab.studies._judging import judged
 from jaxlab.studies._study import Claim
-from jaxlab.studies.collapse import (
-    claims_births,
-    claims_formats,
-    claims_ladder,
-    claims_neurons,
-    claims_rounding,
-    claims_tables,
-    claims_trained,
-    claims_underflow,
-)
+from jaxlab.studies.collapse.birth import claims_births, claims_neurons, claims_tables
+from jaxlab.studies.collapse.rounding import claims_rounding, claims_underflow
+from jaxlab.studies.collapse.training import claims_formats, claims_ladder, claims_trained
 
 _JUDGES = (
     *claims_births.JUDGES,

@@ -39,6 +39,11 @@ class Config:
         Training runs of each published experiment; 1,000 in the papers.
     published_wide_runs
         The same for wider networks, for two variables, and under absolute loss.
+    published_hidden
+        Hidden layers of these networks: 9 if "10-layer" counts layers of weights, 10 if not.
+    published_plane
+        Pairs ``(width, hidden layers)`` for the function of two variables; which one was published
+        is not known.
     published_steps, published_learning_rate
         Steps and rate of Adam in these runs.
     points, batch
@@ -85,6 +90,8 @@ class Config:
     underflow_points: int = 17
     published_runs: int = 200
     published_wide_runs: int = 150
+    published_hidden: tuple[int, ...] = (9, 10)
+    published_plane: tuple[tuple[int, int], ...] = ((2, 9), (4, 19))
     published_steps: int = 1000
     published_learning_rate: float = 0.005
     points: int = 3000
@@ -128,7 +135,11 @@ PRESETS = {
         born_networks=150_000,
         underflow_gains=(1.0, 0.0625),
         underflow_networks=2_000,
-        ladder_formats=(CONTROL, "bfloat16", "float16"),
+        published_hidden=(9,),
+        published_plane=((2, 9),),
+        published_steps=400,
+        published_learning_rate=0.01,
+        ladder_formats=(CONTROL, "bfloat16"),
     ),
     "paper": Config(
         born_networks=10_000_000,

@@ -4,12 +4,9 @@ import xarray as xr
 
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse import (
-    figure_underflow,
-    figures_births,
-    figures_ladder,
-    figures_trained,
-)
+from jaxlab.studies.collapse.birth import figures_births
+from jaxlab.studies.collapse.rounding import figure_underflow
+from jaxlab.studies.collapse.training import figures_ladder, figures_trained
 
 _PICTURES = (
     *figures_births.PICTURES,

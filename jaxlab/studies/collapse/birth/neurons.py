@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
-from jaxlab.studies.collapse import blocks
+from jaxlab.studies.collapse.birth import blocks
 from jaxlab.studies.collapse.config import Config
 
 INTERVALS = {"[-1, 1]": (-1.0, 1.0), "[0, 1]": (0.0, 1.0)}

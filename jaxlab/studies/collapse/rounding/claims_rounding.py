@@ -7,8 +7,8 @@ from jaxlab.arithmetic import as_format
 from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import proportion, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.collapse.claims_underflow import FEW, QUESTION, alive, killed, share
 from jaxlab.studies.collapse.config import CONTROL
+from jaxlab.studies.collapse.rounding.claims_underflow import FEW, QUESTION, alive, killed, share
 
 _LEAST = 500
 """Fewest networks from which a share is judged."""

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from jaxlab.studies import _style
 from jaxlab.studies._drawing import legend_below, panels
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse import onset
-from jaxlab.studies.collapse.claims_underflow import alive, gains, killed
 from jaxlab.studies.collapse.config import CONTROL
-from jaxlab.studies.collapse.underflow import FATES
+from jaxlab.studies.collapse.rounding import onset
+from jaxlab.studies.collapse.rounding.claims_underflow import alive, gains, killed
+from jaxlab.studies.collapse.rounding.underflow import FATES
 
 _STACKED = ("float16", "float8_e5m2")
 _TINTS = {

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import xarray as xr
 
 from jaxlab.studies._study import Claim
-from jaxlab.studies.collapse import births, laws, reference
-from jaxlab.studies.collapse.claims_births import LU
+from jaxlab.studies.collapse import laws
+from jaxlab.studies.collapse.birth import births, reference
+from jaxlab.studies.collapse.birth.claims_births import LU
+from jaxlab.studies.collapse.birth.measuring import at_places
 from jaxlab.studies.collapse.comparing import Between, Expected, compare, estimates
-from jaxlab.studies.collapse.measuring import at_places
 
 _SAMPLED = "Monte Carlo estimate of collapse.md, 2.3"
 

@@ -12,8 +12,9 @@ from jaxlab.studies._drawing import error_bars, legend_below, panels, plain
 from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._statistics import LEVEL, Estimate, proportion
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse import best_of, births, inactivity, laws, reference
-from jaxlab.studies.collapse.measuring import Law, dead
+from jaxlab.studies.collapse import best_of, inactivity, laws
+from jaxlab.studies.collapse.birth import births, reference
+from jaxlab.studies.collapse.birth.measuring import Law, dead
 
 _WIDTHS = {1: "#000000", 2: "#0072b2", 3: "#d55e00", 4: "#009e73", 5: "#cc79a7", 10: "#e69f00"}
 

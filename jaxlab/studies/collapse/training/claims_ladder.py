@@ -11,11 +11,11 @@ from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import best_of, laws
-from jaxlab.studies.collapse.claims_trained import CJR
 from jaxlab.studies.collapse.comparing import Expected, compare
 from jaxlab.studies.collapse.config import CONTROL, FEWEST_GROUPS
-from jaxlab.studies.collapse.groups import all_of_group, best_error
 from jaxlab.studies.collapse.targets import square
+from jaxlab.studies.collapse.training.claims_trained import CJR
+from jaxlab.studies.collapse.training.groups import all_of_group, best_error
 
 FLOOR = square().states
 """Least errors of a constant for ``x**2`` on [0, 1]."""

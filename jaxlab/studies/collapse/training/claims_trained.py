@@ -29,7 +29,7 @@ WIDTHS = {
     5: Between(Expected(0.10), Expected(1.0)),
     10: Between(Expected(0.0), Expected(0.01)),
 }
-"""Collapse reported for |x| and 10 layers, by width: over 90 %, about 60 %, over 10 %, below 1 %."""
+"""Collapse reported for |x| and 10 layers, by width: over 90, about 60, over 10, below 1 %."""
 
 PAIRS = ((0.919, 0.292), (0.938, 0.326))
 PLANE_SHARES = (0.768, 0.096)
@@ -70,7 +70,7 @@ def _widths(dataset: xr.Dataset) -> list[Claim]:
     }
     for width in map(int, dataset.wide_width.values):
         share = collapsed(dataset.wide_spread.sel(wide_width=width), _deviation(target), level)
-        figures[f"width {width}, 9 hidden"] = (WIDTHS[width], share)
+        figures[f"width {width}, {int(dataset.hidden[0])} hidden"] = (WIDTHS[width], share)
     return [
         claim
         for name, figure in figures.items()
@@ -185,7 +185,7 @@ def _off_state(dataset: xr.Dataset, name: str, place: dict, state: str) -> np.nd
 def _states(dataset: xr.Dataset) -> list[Claim]:
     """The constant that dead networks reach, under squared and under absolute loss."""
     arms = {
-        "squared": ("narrow", {"start": "He", "hidden": int(dataset.hidden.min())}, "mean"),
+        "squared": ("narrow", {"start": "He", "hidden": int(dataset.hidden[0])}, "mean"),
         "absolute": ("median", {}, "median"),
     }
     judged = []

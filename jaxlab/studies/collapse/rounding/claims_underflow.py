@@ -9,9 +9,9 @@ import xarray as xr
 from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import LEVEL, Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.collapse import onset
 from jaxlab.studies.collapse.config import CONTROL
-from jaxlab.studies.collapse.underflow import FATES, RANGE
+from jaxlab.studies.collapse.rounding import onset
+from jaxlab.studies.collapse.rounding.underflow import FATES, RANGE
 
 _DERIVED = "derived for jaxlab: networks without biases are positively homogeneous"
 QUESTION = "question of jaxlab; every format sees the same draw"

@@ -15,18 +15,12 @@ import xarray as xr
 from jaxlab.studies._parts import Part, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
-from jaxlab.studies.collapse import outcomes
 from jaxlab.studies.collapse.config import CONTROL, Config
-from jaxlab.studies.collapse.runs import STARTS, Runs, Setting, train
+from jaxlab.studies.collapse.training import outcomes
+from jaxlab.studies.collapse.training.runs import STARTS, Runs, Setting, train
 
 TARGETS = ("|x|, sqrt(7)", "|x|, sqrt(3)", "x sin 5x", "step + 0.2 sin 5x")
-HIDDEN = (9, 10)
-"""Hidden layers of a "10-layer network" that counts layers of weights, and of one that does not."""
-
 WIDTHS = (3, 5, 10)
-PLANE = {"width 2, 9 hidden": (2, 9), "width 4, 19 hidden": (4, 19)}
-"""Networks for the function of two variables; which one was published is not known."""
-
 OPTIMISERS: tuple[str, ...] = ("SGD", "Adam")
 EPSILON = 2.0**-13
 """Adam's epsilon on the ladder: about 1e-4, a normal number of float16, where 1e-8 is zero."""
@@ -80,9 +74,14 @@ def _steps(config: Config) -> tuple[int, ...]:
     return _setting(config, TARGETS[0], 2, 9, 9).checkpoints
 
 
+def _layers(config: Config) -> int:
+    """Hidden layers where only one reading of "10-layer" is tried."""
+    return config.published_hidden[0]
+
+
 def _narrow_template(config: Config) -> xr.Dataset:
     dims = ("target", "start", "hidden", "narrow_run")
-    coords = (TARGETS, tuple(STARTS), HIDDEN, range(config.published_runs))
+    coords = (TARGETS, tuple(STARTS), config.published_hidden, range(config.published_runs))
     return empty(
         {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
         outcomes.variables("narrow", dims, _STEP),
@@ -95,11 +94,13 @@ def _narrow_cells(config: Config) -> list[Cell]:
 
 def _narrow(config: Config, cell: Cell) -> Values:
     settings = [
-        _setting(config, target, 2, hidden, max(HIDDEN), start=start)
-        for target, start, hidden in itertools.product(TARGETS, STARTS, HIDDEN)
+        _setting(config, target, 2, hidden, max(config.published_hidden), start=start)
+        for target, start, hidden in itertools.product(TARGETS, STARTS, config.published_hidden)
     ]
     runs = _all(config, "narrow", settings, config.published_runs)
-    return outcomes.values("narrow", runs, (len(TARGETS), len(STARTS), len(HIDDEN)))
+    return outcomes.values(
+        "narrow", runs, (len(TARGETS), len(STARTS), len(config.published_hidden))
+    )
 
 
 def _median_template(config: Config) -> xr.Dataset:
@@ -117,7 +118,8 @@ def _median_cells(config: Config) -> list[Cell]:
 
 def _median(config: Config, cell: Cell) -> Values:
     settings = [
-        _setting(config, target, 2, HIDDEN[0], HIDDEN[0], loss="absolute") for target in TARGETS
+        _setting(config, target, 2, _layers(config), _layers(config), loss="absolute")
+        for target in TARGETS
     ]
     runs = _all(config, "median", settings, config.published_wide_runs)
     return outcomes.values("median", runs, (len(TARGETS),))
@@ -138,14 +140,15 @@ def _wide_cells(config: Config) -> list[Cell]:
 
 def _wide(config: Config, cell: Cell) -> Values:
     width = WIDTHS[cell.index["wide_width"]]
-    setting = _setting(config, TARGETS[0], width, HIDDEN[0], HIDDEN[0])
+    setting = _setting(config, TARGETS[0], width, _layers(config), _layers(config))
     runs = _all(config, cell.name, [setting], config.published_wide_runs)
     return outcomes.values("wide", runs, ())
 
 
 def _plane_template(config: Config) -> xr.Dataset:
     dims = ("plane_shape", "start", "plane_run")
-    coords = (tuple(PLANE), tuple(STARTS), range(config.published_wide_runs))
+    shapes = [f"width {width}, {hidden} hidden" for width, hidden in config.published_plane]
+    coords = (shapes, tuple(STARTS), range(config.published_wide_runs))
     return empty(
         {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
         outcomes.variables("plane", dims, _STEP),
@@ -154,13 +157,13 @@ def _plane_template(config: Config) -> xr.Dataset:
 
 def _plane_cells(config: Config) -> list[Cell]:
     return [
-        Cell(f"width{width}", {"plane_shape": index})
-        for index, (width, _) in enumerate(PLANE.values())
+        Cell(f"{width}x{hidden}", {"plane_shape": index})
+        for index, (width, hidden) in enumerate(config.published_plane)
     ]
 
 
 def _plane(config: Config, cell: Cell) -> Values:
-    width, hidden = PLANE[tuple(PLANE)[cell.index["plane_shape"]]]
+    width, hidden = config.published_plane[cell.index["plane_shape"]]
     settings = [
         _setting(config, "(|x1+x2|, |x1-x2|)", width, hidden, hidden, start=start)
         for start in STARTS

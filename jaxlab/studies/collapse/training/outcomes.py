@@ -9,7 +9,7 @@ import numpy as np
 from jaxlab.regions import death
 from jaxlab.studies._parts import Variable
 from jaxlab.studies._study import Values
-from jaxlab.studies.collapse.runs import Runs
+from jaxlab.studies.collapse.training.runs import Runs
 
 ALIVE = -2
 """Stands for the step of a death that did not happen (-1: not computed)."""

@@ -13,7 +13,9 @@ from jaxlab.studies._drawing import panels
 from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._statistics import LEVEL
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse.claims_trained import (
+from jaxlab.studies.collapse.comparing import Between, Expected
+from jaxlab.studies.collapse.targets import published
+from jaxlab.studies.collapse.training.claims_trained import (
     FLAT,
     PAIRS,
     PLANE_SHARES,
@@ -21,10 +23,7 @@ from jaxlab.studies.collapse.claims_trained import (
     WIDTHS,
     collapsed,
 )
-from jaxlab.studies.collapse.comparing import Between, Expected
-from jaxlab.studies.collapse.runs import STARTS
-from jaxlab.studies.collapse.targets import published
-from jaxlab.studies.collapse.trained import HIDDEN
+from jaxlab.studies.collapse.training.runs import STARTS
 
 BORN, DIED, ALIVE = "born dead", "died in training", "alive"
 TINTS = {BORN: "#7d858d", DIED: "#b8654a", ALIVE: "#3f7f93"}
@@ -108,7 +107,7 @@ def _experiments(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, _Arm]]]:
             )
     for width in map(int, dataset.wide_width.values):
         arm = _Arm("wide", {"wide_width": width}, wide, (WIDTHS[width],))
-        yield f"{wide}: width {width}, {HIDDEN[0]} hidden", {"He": arm}
+        yield f"{wide}: width {width}, {int(dataset.hidden[0])} hidden", {"He": arm}
     for shape in map(str, dataset.plane_shape.values):
         yield (
             f"two variables: {shape}",
@@ -214,7 +213,7 @@ def _states(dataset: xr.Dataset) -> Figure:
     return Figure(
         "states",
         "Mean outputs of networks that are dead after training, one dot per network (heights only "
-        f"spread the dots): width 2, {HIDDEN[0]} hidden layers, He's start, Adam in float32. "
+        f"spread the dots): width 2, {int(dataset.hidden[0])} hidden layers, He's start, Adam in float32. "
         "Black and yellow: mean and median of the training labels; every number in the band of the "
         "step is a median of the function. Unit: the target's standard deviation.",
         figure,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Key, UInt16
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
-from jaxlab.studies.collapse import blocks
+from jaxlab.studies.collapse.birth import blocks
 from jaxlab.studies.collapse.config import Config
 
 _WORD = 16  # bits
@@ -62,7 +62,7 @@ def count(key: Key[Array, ""], width: int, depth: int, networks: int) -> int:
     width, depth
         Of the hidden layers, and how many.
     networks
-        How many are drawn; a block of :mod:`jaxlab.studies.collapse.blocks` at a time.
+        How many are drawn; a block of :mod:`jaxlab.studies.collapse.birth.blocks` at a time.
 
     Examples
     --------

@@ -31,9 +31,9 @@ from jaxlab.regions import death
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
-from jaxlab.studies.collapse import _in_formats
-from jaxlab.studies.collapse._in_formats import Networks
 from jaxlab.studies.collapse.config import CONTROL, Config
+from jaxlab.studies.collapse.rounding import in_formats
+from jaxlab.studies.collapse.rounding.in_formats import Networks
 from jaxlab.training.precision import NATIVE
 
 STATES = ("alive", "dead")
@@ -46,7 +46,7 @@ FATES = (
     "inherited, range",
     "inherited, precision",
 )
-"""How a network ends as computed: the outcomes of :func:`_in_formats.passed`, the last one split.
+"""How a network ends as computed: the outcomes of :func:`in_formats.passed`, the last one split.
 All but the first two are deaths."""
 
 RANGE = ("underflow", "inherited, range")
@@ -171,22 +171,22 @@ def draw(config: Config, law: str, width: int, numbers: range) -> Networks:
 
 def _tally(config: Config, networks: Networks, fmt: Format, x: Array) -> dict[str, np.ndarray]:
     """What becomes of one chunk of networks, at every depth."""
-    control, unbounded = as_format(CONTROL), _in_formats.any_exponent(fmt)
+    control, unbounded = as_format(CONTROL), in_formats.any_exponent(fmt)
     stored = round_to(networks, fmt)
     depths = np.arange(1, max(config.underflow_depths) + 1)[:, None]
 
     def dead(networks: Networks, fmt: Format) -> np.ndarray:
-        return depths > np.asarray(_in_formats.passed(networks, x, fmt).layers)
+        return depths > np.asarray(in_formats.passed(networks, x, fmt).layers)
 
     exactly = dead(networks, control)
     with_any_exponent = dead(round_to(networks, unbounded), unbounded)
     twins = {"rounded weights": dead(stored, control), "any exponent": with_any_exponent}
-    computed = _in_formats.passed(stored, x, fmt)
+    computed = in_formats.passed(stored, x, fmt)
     alive = depths <= np.asarray(computed.layers)
-    why = np.asarray(_in_formats.cause(stored, computed, fmt))
-    why = why + ((why == _in_formats.INHERITED) & with_any_exponent)
+    why = np.asarray(in_formats.cause(stored, computed, fmt))
+    why = why + ((why == in_formats.INHERITED) & with_any_exponent)
     counts = {
-        "underflow_fates": _crossed(exactly, np.where(alive, _in_formats.ALIVE, why), len(FATES)),
+        "underflow_fates": _crossed(exactly, np.where(alive, in_formats.ALIVE, why), len(FATES)),
         "underflow_twins": np.stack(
             [_crossed(exactly, twins[name], len(STATES)) for name in TWINS], axis=1
         ),
@@ -217,10 +217,10 @@ def _gradients(
 ) -> Int[np.ndarray, " gradients"]:
     """Alive networks of one depth, by their gradient; not those that have none in the control."""
     at = jnp.int32(depth)
-    silent = alive & np.asarray(_in_formats.zero_gradient(stored, at, x, fmt))
+    silent = alive & np.asarray(in_formats.zero_gradient(stored, at, x, fmt))
     moving = (alive & ~silent).sum()
     if silent.any():
-        silent &= ~np.asarray(_in_formats.zero_gradient(networks, at, x, as_format(CONTROL)))
+        silent &= ~np.asarray(in_formats.zero_gradient(networks, at, x, as_format(CONTROL)))
     return np.array([moving, silent.sum()])
 
 

@@ -14,10 +14,10 @@ from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._statistics import LEVEL
 from jaxlab.studies._study import Figure
 from jaxlab.studies.collapse import best_of, laws
-from jaxlab.studies.collapse.claims_formats import fates
-from jaxlab.studies.collapse.claims_ladder import STUCK, starts, stuck
 from jaxlab.studies.collapse.config import CONTROL
-from jaxlab.studies.collapse.figures_trained import ALIVE, BORN, DIED, TINTS
+from jaxlab.studies.collapse.training.claims_formats import fates
+from jaxlab.studies.collapse.training.claims_ladder import STUCK, starts, stuck
+from jaxlab.studies.collapse.training.figures_trained import ALIVE, BORN, DIED, TINTS
 
 _FATES = {
     "born": (BORN, TINTS[BORN]),
