@@ -62,9 +62,8 @@ figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 curves(before, constant, ax)
 ax.set_title(f"{constant.sum()} of 100 random networks are constant (grey)")
 plt.show()
-print(
-    "largest output minus smallest, of the others:", *np.sort(np.ptp(before, axis=1))[-12:].round(4)
-)
+spread = np.sort(np.ptp(before[~constant], axis=1))
+print("largest output minus smallest, of the others:", *spread.round(4))
 
 # %% [markdown]
 # ## 2. One dead layer is enough
@@ -76,7 +75,7 @@ print(
 
 # %%
 ends = jnp.array([-1.0]), jnp.array([1.0])
-test = jax.jit(jax.vmap(lambda params: death.on_interval(params, *ends, capacity=16)))
+test = jax.jit(jax.vmap(lambda params: death.on_interval(params, *ends, capacity=8)))
 found = test(networks)
 layer = np.asarray(found.layer)
 numbers, times = np.unique(layer, return_counts=True)
@@ -86,8 +85,8 @@ print(
 )
 
 # %% [markdown]
-# One that died, layer by layer. Each panel has the pre-activations of one hidden layer, at the same
-# height; the ReLU cuts off what is below zero. In hidden layer 3 both neurons are below zero
+# One that died, layer by layer. Each panel has the pre-activations of one hidden layer, on the same
+# scale; the ReLU cuts off what is below zero. In hidden layer 3 both neurons are below zero
 # everywhere. From there on the network knows its own biases and nothing else.
 
 # %%
@@ -112,9 +111,9 @@ plt.show()
 # $$P(\text{alive}) = (1 - 2^{-N})^H \quad\text{for } H \text{ hidden layers of width } N.$$
 #
 # On $[-1, 1]$ there are two rays, $x > 0$ and $x < 0$. `laws.two_rays` and `laws.surviving_ray`
-# bound the probability of death from both sides. `death.count` draws a million networks, decides
-# each of them exactly, and counts for every depth: the first layers do not depend on how many
-# follow.
+# bound the probability of death from both sides. `death.count` draws up to a million networks,
+# decides each of them exactly, and counts for every depth: the first layers do not depend on
+# how many follow.
 
 # %%
 depths = np.arange(1, 21)
@@ -153,17 +152,19 @@ ax.set_title("Every layer takes its share of those that are left")
 ax.legend(fontsize=8)
 plt.show()
 
+
 # %%
+def at_ten(measured):
+    share, (low, high) = measured
+    return f"10 layers: dead {1 - share[9]:.4f} [{1 - high[9]:.4f}, {1 - low[9]:.4f}]"
+
+
 low, high = one_ray[1]
-print(
-    f"[0, 1]: the interval holds the law at {((low <= exact) & (exact <= high)).sum()} of 20 depths"
-)
+print(f"[0, 1]: {((low <= exact) & (exact <= high)).sum()} of 20 intervals hold the law")
 low, high = two_rays[1]
-print(f"[-1, 1]: it meets the bounds at {((low <= most) & (least <= high)).sum()} of 20 depths")
-for name, (share, (low, high)) in {"no biases": two_rays, "with biases": biased}.items():
-    print(
-        f"10 layers, [-1, 1], {name}: dead {1 - share[9]:.4f} [{1 - high[9]:.4f}, {1 - low[9]:.4f}]"
-    )
+print(f"[-1, 1]: {((low <= most) & (least <= high)).sum()} of 20 intervals meet the bounds")
+print("no biases, [-1, 1],", at_ten(two_rays))
+print("with biases, [-1, 1],", at_ten(biased))
 
 # %% [markdown]
 # ## 4. Training cannot help
@@ -174,9 +175,13 @@ for name, (share, (low, high)) in {"no biases": two_rays, "with biases": biased}
 
 # %%
 y = jnp.abs(x)
-policy = jl.training.Policy.native("float64")
-loss = jl.training.mean_squared_error(policy)
-gradient = jax.jit(jax.grad(loss))(patient, (x, y))
+
+
+def loss(params):
+    return jnp.mean((jl.networks.apply(params, x) - y) ** 2)
+
+
+gradient = jax.jit(jax.grad(loss))(patient)
 print("layer   largest |dloss/dweight|   |dloss/dbias|")
 for depth, (weight, bias) in enumerate(gradient):
     print(f"{depth:5d}   {abs(weight).max():23.1e}   {abs(bias).max():13.1e}")
@@ -187,18 +192,21 @@ for depth, (weight, bias) in enumerate(gradient):
 # those whose outputs then differ by less than 0.01):
 
 # %%
-steps = 500
-history = jl.training.ensemble(
-    loss,
-    networks,
-    (x, y),
-    jl.training.from_optax(optax.adam(0.01)),
-    policy=policy,
-    checkpoints=(0, steps),
-    metrics={},
-    keys=jax.random.split(jax.random.key(1), 100),
-)
-trained = jax.device_get(history.params)
+steps, adam = 500, optax.adam(0.01)
+
+
+@jax.jit
+@jax.vmap
+def train(params):
+    def step(carry, _):
+        params, state = carry
+        updates, state = adam.update(jax.grad(loss)(params), state)
+        return (optax.apply_updates(params, updates), state), None
+
+    return jax.lax.scan(step, (params, adam.init(params)), length=steps)[0][0]
+
+
+trained = train(networks)
 after = np.asarray(outputs(trained))
 stuck = np.ptp(after, axis=1) < 0.01
 figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
@@ -215,7 +223,7 @@ plt.show()
 
 # %%
 moved = frozen = 0
-for depth, (old, new) in enumerate(zip(jax.device_get(networks), trained, strict=True)):
+for depth, (old, new) in enumerate(zip(*jax.device_get((networks, trained)), strict=True)):
     up_to = layer >= depth
     for was, now in zip(old, new, strict=True):
         moved += int((was[up_to] != now[up_to]).sum())
@@ -223,6 +231,7 @@ for depth, (old, new) in enumerate(zip(jax.device_get(networks), trained, strict
 print(f"up to the dead layer: {moved} of {frozen} parameters changed in {steps} steps")
 born, ended = layer >= 0, np.asarray(test(trained).layer) >= 0
 print(f"dead before and after: {(born & ended).sum()}; died: {(~born & ended).sum()}")
+print(f"mean of the target {y.mean():.4f}; median output of the dead {np.median(after[ended]):.4f}")
 print(f"came back: {(born & ~ended).sum()}; alive before and after: {(~born & ~ended).sum()}")
 
 # %% [markdown]
@@ -356,13 +365,13 @@ ax.set(xlabel="hidden layers of width 2", ylabel="share alive", xticks=depths[4:
 ax.set_title("An asymmetric start dies more slowly, not never")
 ax.legend(fontsize=8)
 plt.show()
-for name, (share, (low, high)) in {"He": biased, "RAI": rai}.items():
+for name, measured in {"He": biased, "RAI": rai}.items():
+    share = measured[0]
     starts = best_of.quantile(laws.born_dead(1 - share[-1]))
     print(
-        f"{name:3s}: 10 layers, dead {1 - share[9]:.4f} [{1 - high[9]:.4f}, {1 - low[9]:.4f}]; "
-        f"layer 20 kills {1 - share[-1] / share[-2]:.1%} of the living; "
-        f"20 layers need {starts:.1f} starts for an even chance"
+        f"{name}, {at_ten(measured)}; layer 20 kills {1 - share[-1] / share[-2]:.1%} of the living;"
     )
+    print(f"    20 layers need {starts:.1f} starts for an even chance")
 
 # %% [markdown]
 # ## 8. The whole study

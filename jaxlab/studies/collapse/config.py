@@ -132,14 +132,18 @@ def _check_control(name: str, formats: tuple[str, ...]) -> None:
 
 PRESETS = {
     "quick": Config(
-        born_networks=150_000,
+        born_networks=120_000,
+        underflow_formats=(CONTROL, "float32", "bfloat16", "float16", "float8_e5m2"),
         underflow_gains=(1.0, 0.0625),
         underflow_networks=2_000,
+        published_runs=150,
+        published_wide_runs=100,
         published_hidden=(9,),
         published_plane=((2, 9),),
         published_steps=400,
         published_learning_rate=0.01,
         ladder_formats=(CONTROL, "bfloat16"),
+        ladder_runs=256,
     ),
     "paper": Config(
         born_networks=10_000_000,

@@ -213,9 +213,9 @@ def _states(dataset: xr.Dataset) -> Figure:
     return Figure(
         "states",
         "Mean outputs of networks that are dead after training, one dot per network (heights only "
-        f"spread the dots): width 2, {int(dataset.hidden[0])} hidden layers, He's start, Adam in float32. "
-        "Black and yellow: mean and median of the training labels; every number in the band of the "
-        "step is a median of the function. Unit: the target's standard deviation.",
+        f"spread the dots): width 2, {int(dataset.hidden[0])} hidden layers, He's start, Adam in "
+        "float32. Black and yellow: mean and median of the training labels; every number in the "
+        "band of the step is a median of the function. Unit: the target's standard deviation.",
         figure,
     )
 
