@@ -34,7 +34,7 @@ def fill(dataset, name, dead, deviation):
         dataset[f"{name}_{variable}"][:] = 0
     last = int(dataset["ladder_step" if name == "ladder" else "step"][-1])
     dataset[f"{name}_taken"][:] = last
-    for variable in ("level", "label_mean", "label_median", "lost"):
+    for variable in ("level", "label_mean", "label_median"):
         dataset[f"{name}_{variable}"][:] = 0.0
     dataset[f"{name}_spread"][:] = np.where(flags, 0.0, 1.0)
     for variable in ("risk", "rmse", "absolute"):

@@ -127,7 +127,6 @@ def test_outcomes_are_read_off_the_checkpoints():
         constant=np.array([[True, True, False], [False] * 3, [False] * 3]),
         permanent=np.zeros(shape, int),
         tentative=np.zeros(shape, int),
-        lost=np.zeros(shape),
         still=np.ones(shape, bool),
         kept=np.array([[True, False, True], [False] * 3, [False] * 3]),
         taken=np.array([10, 10, 4]),

@@ -105,8 +105,6 @@ class Runs(NamedTuple):
         Root mean square error on the training points, of the clipped network.
     rmse, absolute
         Root mean square and mean absolute error on the domain, of the clipped network.
-    lost
-        Share of the next step's nonzero updates that rounding loses.
     still
         Whether the next step changes no parameter.
     kept
@@ -129,7 +127,6 @@ class Runs(NamedTuple):
     risk: Float[np.ndarray, "runs checkpoints"]
     rmse: Float[np.ndarray, "runs checkpoints"]
     absolute: Float[np.ndarray, "runs checkpoints"]
-    lost: Float[np.ndarray, "runs checkpoints"]
     still: Bool[np.ndarray, "runs checkpoints"]
     kept: Bool[np.ndarray, "runs checkpoints"]
     taken: Int[np.ndarray, " runs"]
@@ -187,7 +184,6 @@ def train(key: Key[Array, ""], setting: Setting, runs: int) -> Runs:
     return Runs(
         layer,
         *others,
-        lost=np.asarray(history.metrics["lost"], np.float64),
         still=np.asarray(history.metrics["still"]),
         kept=_kept(through.network, layer[:, 0], setting.hidden),
         taken=np.where(failed < 0, setting.steps, failed),
@@ -229,7 +225,7 @@ def _still(snapshot: training.Snapshot) -> Bool[Array, ""]:
     return jnp.stack(jax.tree.leaves(same)).all()
 
 
-_METRICS = {"params": _params, "lost": training.metrics.stagnated_share, "still": _still}
+_METRICS = {"params": _params, "still": _still}
 
 
 def _quadrature(
