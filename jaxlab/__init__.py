@@ -10,6 +10,8 @@
     What a ReLU network looks like: exact regions on lines, planes and in n dimensions.
 ``jl.training``
     How a model moves: precision policies, updates, ensembles of random initialisations.
+``jl.flows``
+    The limit of small steps: the exact risk of shallow ReLU networks, its critical points.
 ``jl.studies``
     Published claims, run and judged.
 
@@ -17,6 +19,7 @@ Importing jaxlab changes no JAX configuration and touches no device.
 """
 
 from jaxlab import arithmetic as arithmetic
+from jaxlab import flows as flows
 from jaxlab import networks as networks
 from jaxlab import regions as regions
 from jaxlab import training as training

@@ -49,6 +49,12 @@ KERNELS = {
     "initialise_asymmetric": lambda key: jl.studies.collapse.initialisation.initialise_asymmetric(
         key, WIDTHS, jl.networks.initialisers.he(), "float16"
     ),
+    "relu_risk": lambda key: jax.value_and_grad(jl.flows.relu_risk.risk)(
+        jl.flows.relu_risk.Shallow(
+            *(jax.random.normal(key, shape) for shape in ((3,),) * 3 + ((),))
+        ),
+        jl.flows.relu_risk.affine(1.0, 0.0),
+    ),
     "milkert_hyde_laine": lambda key: jl.networks.constructions.milkert_hyde_laine(
         jax.random.uniform(key, (3,))
     ),

@@ -153,15 +153,16 @@ def surviving_ray(hidden: Sequence[int]) -> BornDead:
 def two_rays(hidden: Sequence[int]) -> BornDead:
     """Lower bound, bias-free on ``[-a, b]``: what happens to the rays ``x > 0`` and ``x < 0``.
 
-    The first layer leaves two rays with probability ``1 - 2**(1 - n_1)``, else one. Features of
-    two rays enclose an angle of at most ``pi / 2``, so ``n`` neurons are all off on both with a
-    probability ``q >= 4**-n``; both rays stay alive and distinct with probability
-    ``1 - 2**(1 - n) - (n - 1) q``; one ray dies with probability ``2**-n``. A larger ``q`` only
-    kills more, hence ``q = 4**-n`` bounds from below. *Exact* for up to two hidden layers, as the
-    angle after the first layer is ``pi / 2``, and for width 1.
+    The first layer leaves two rays with probability ``1 - 2**(1 - n_1)``, else one. Features are
+    not negative, so "off on this ray" is a decreasing event in a neuron's weights for both rays,
+    and by Harris' inequality ``n`` neurons are all off on both with a probability ``q >= 4**-n``;
+    both rays stay alive and distinct with probability ``1 - 2**(1 - n) - (n - 1) q``; one ray dies
+    with probability ``2**-n``. A larger ``q`` only kills more, hence ``q = 4**-n`` bounds from
+    below. *Exact* for up to two hidden layers, as the features of the two rays have no neuron in
+    common after the first layer, and for width 1.
 
-    For weights of a rotation-invariant law (normal): the angle decides, ``q = ((pi - angle) / 2
-    pi)**n``. Equal widths have the closed form ``1 - a**m - c (a**m - d**m)``, with
+    (For the normal law the angle of the two rays decides, ``q = ((pi - angle) / 2 pi)**n``, and it
+    is at most ``pi / 2``.) Equal widths have the closed form ``1 - a**m - c (a**m - d**m)``, with
     ``m = L - 2``, ``a = 1 - 2**-n``, ``d = 1 - 2**(1-n) - (n-1) 4**-n`` and
     ``c = (1 - 2**(1-n)) a / (1 + (n-1) 2**-n)``.
 
@@ -186,10 +187,10 @@ def two_rays(hidden: Sequence[int]) -> BornDead:
 
 
 def three_layers(first: int, second: int) -> Fraction:
-    """Exact, bias-free on ``[-a, b]`` with two hidden layers (``L = 3``), normal weights.
+    """Exact, bias-free on ``[-a, b]`` with two hidden layers (``L = 3``).
 
     ``(1 - 2**(1 - n_1)) 4**-n_2 + 2**(1 - n_1) 2**-n_2``, which is ``4**-n (3 - 2**(1 - n))`` for
-    equal widths. After the first layer the two rays are orthogonal or one of them is dead.
+    equal widths. After the first layer the two rays share no neuron, or one of them is dead.
 
     References
     ----------
