@@ -9,7 +9,17 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parent.parent / "jaxlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ("arithmetic", "networks", "regions", "training", "flows", "studies", "store", "report", "cli")
+ROOMS = (
+    "arithmetic",
+    "networks",
+    "regions",
+    "training",
+    "flows",
+    "studies",
+    "store",
+    "report",
+    "cli",
+)
 
 
 def name(path):
