@@ -58,13 +58,17 @@ def publish(run: store.Run, study: Study) -> Published:
         claims = study.claims(dataset)
         figures = study.figures(dataset)
     write_claims(run.path / "claims.json", claims)
+    pictures = {}
     for figure in figures:
         _manifest.check_name(figure.name)
         for extension in ("png", "pdf"):
             file = run.path / "figures" / f"{figure.name}.{extension}"
-            _manifest.write_file(file, _style.render(figure.figure, extension))
+            picture = _style.render(figure.figure, extension)
+            _manifest.write_file(file, picture)
+            if extension == "png":
+                pictures[figure.name] = picture
     path = run.path / "report.html"
-    write(path, study, run, dataset, claims, figures)
+    write(path, study, run, dataset, claims, figures, pictures=pictures)
     _close(figures)
     return Published(claims, path)
 
@@ -81,6 +85,8 @@ def write(
     dataset: xr.Dataset,
     claims: Sequence[Claim],
     figures: Sequence[Figure],
+    *,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write the report: one HTML file that holds everything it shows.
 
@@ -94,13 +100,15 @@ def write(
         The run's data as :func:`jaxlab.store.load` returns them.
     claims, figures
         The study's judgements and pictures.
+    pictures
+        PNG files of figures that have been rendered already, by name.
 
     Raises
     ------
     OSError
         If the disk is full or not writable; an older report is then kept.
     """
-    page = render(study, run, dataset, claims, figures)
+    page = render(study, run, dataset, claims, figures, pictures=pictures)
     _manifest.write_file(pathlib.Path(path), page.encode())
 
 
@@ -110,6 +118,8 @@ def render(
     dataset: xr.Dataset,
     claims: Sequence[Claim],
     figures: Sequence[Figure],
+    *,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> str:
     """The text of the report; see :func:`write`."""
     markers = store.markers(run)
@@ -122,7 +132,7 @@ def render(
         _missing(run, markers),
         f"<section><h2>Claims</h2><p>{_text(tally(claims))}.</p>{_claims_table(claims)}</section>",
         _section("How to read this", f"<p>{_text(study.notes)}</p>") if study.notes else "",
-        *(_figure(number, figure) for number, figure in enumerate(figures, 1)),
+        *(_figure(number, one, pictures or {}) for number, one in enumerate(figures, 1)),
         _section("Configuration", _pairs(run.config)),
         _section("Data", _pairs(_describe_data(dataset))),
         _section("Environment", _pairs(_describe_environment(run, markers))),
@@ -182,8 +192,9 @@ def _claims_table(claims: Sequence[Claim]) -> str:
     return f"<table class=claims><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _figure(number: int, figure: Figure) -> str:
-    picture = base64.b64encode(_style.render(figure.figure, "png")).decode("ascii")
+def _figure(number: int, figure: Figure, pictures: Mapping[str, bytes]) -> str:
+    rendered = pictures.get(figure.name) or _style.render(figure.figure, "png")
+    picture = base64.b64encode(rendered).decode("ascii")
     caption = _text(figure.caption)
     width = round(110 * figure.figure.get_size_inches()[0])
     return (

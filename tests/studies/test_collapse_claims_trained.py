@@ -50,7 +50,7 @@ def ideal():
     he_and_rai = np.array([0.938, 0.326])[None, :, None]
     fill(dataset, "narrow", np.broadcast_to(he_and_rai, (4, 2, 2)), deviations[:, None, None])
     fill(dataset, "median", 0.92, deviations)
-    fill(dataset, "wide", np.array([SHARES[w] for w in trained.WIDTHS]), deviations[0])
+    fill(dataset, "wide", np.array([SHARES[w] for w in CONFIG.published_widths]), deviations[0])
     fill(dataset, "plane", np.array([[0.9, 0.9], [0.768, 0.096]]), 1.0)
     law = np.array([laws.one_ray([2] * depth).probability for depth in CONFIG.ladder_depths])
     fill(dataset, "ladder", law, FLOOR)

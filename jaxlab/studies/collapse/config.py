@@ -41,6 +41,8 @@ class Config:
         The same for wider networks, for two variables, and under absolute loss.
     published_hidden
         Hidden layers of these networks: 9 if "10-layer" counts layers of weights, 10 if not.
+    published_widths
+        Widths of the wider networks, of 3, 5 and 10.
     published_plane
         Pairs ``(width, hidden layers)`` for the function of two variables; which one was published
         is not known.
@@ -91,6 +93,7 @@ class Config:
     published_runs: int = 200
     published_wide_runs: int = 150
     published_hidden: tuple[int, ...] = (9, 10)
+    published_widths: tuple[int, ...] = (3, 5, 10)
     published_plane: tuple[tuple[int, int], ...] = ((2, 9), (4, 19))
     published_steps: int = 1000
     published_learning_rate: float = 0.005
@@ -108,6 +111,10 @@ class Config:
             value = getattr(self, field.name)
             if field.name != "seed" and not _positive(value):
                 raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
+        if set(self.published_widths) - {3, 5, 10}:
+            raise ValueError(
+                f"published_widths: got {self.published_widths!r}, expected some of 3, 5, 10"
+            )
         _check_control("underflow_formats", self.underflow_formats)
         _check_control("ladder_formats", self.ladder_formats)
         if self.ladder_runs < FEWEST_GROUPS:
@@ -132,18 +139,21 @@ def _check_control(name: str, formats: tuple[str, ...]) -> None:
 
 PRESETS = {
     "quick": Config(
-        born_networks=120_000,
+        born_networks=100_000,
+        born_biased_widths=(1, 2),
         underflow_formats=(CONTROL, "float32", "bfloat16", "float16", "float8_e5m2"),
         underflow_gains=(1.0, 0.0625),
         underflow_networks=2_000,
-        published_runs=150,
+        published_runs=120,
         published_wide_runs=100,
         published_hidden=(9,),
+        published_widths=(3, 5),
         published_plane=((2, 9),),
         published_steps=400,
         published_learning_rate=0.01,
         ladder_formats=(CONTROL, "bfloat16"),
-        ladder_runs=256,
+        ladder_runs=192,
+        ladder_steps=300,
     ),
     "paper": Config(
         born_networks=10_000_000,

@@ -20,7 +20,6 @@ from jaxlab.studies.collapse.training import outcomes
 from jaxlab.studies.collapse.training.runs import STARTS, Runs, Setting, train
 
 TARGETS = ("|x|, sqrt(7)", "|x|, sqrt(3)", "x sin 5x", "step + 0.2 sin 5x")
-WIDTHS = (3, 5, 10)
 OPTIMISERS: tuple[str, ...] = ("SGD", "Adam")
 EPSILON = 2.0**-13
 """Adam's epsilon on the ladder: about 1e-4, a normal number of float16, where 1e-8 is zero."""
@@ -127,7 +126,7 @@ def _median(config: Config, cell: Cell) -> Values:
 
 def _wide_template(config: Config) -> xr.Dataset:
     dims = ("wide_width", "wide_run")
-    coords = (WIDTHS, range(config.published_wide_runs))
+    coords = (config.published_widths, range(config.published_wide_runs))
     return empty(
         {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
         outcomes.variables("wide", dims, _STEP),
@@ -135,11 +134,14 @@ def _wide_template(config: Config) -> xr.Dataset:
 
 
 def _wide_cells(config: Config) -> list[Cell]:
-    return [Cell(f"width{width}", {"wide_width": index}) for index, width in enumerate(WIDTHS)]
+    return [
+        Cell(f"width{width}", {"wide_width": index})
+        for index, width in enumerate(config.published_widths)
+    ]
 
 
 def _wide(config: Config, cell: Cell) -> Values:
-    width = WIDTHS[cell.index["wide_width"]]
+    width = config.published_widths[cell.index["wide_width"]]
     setting = _setting(config, TARGETS[0], width, _layers(config), _layers(config))
     runs = _all(config, cell.name, [setting], config.published_wide_runs)
     return outcomes.values("wide", runs, ())
