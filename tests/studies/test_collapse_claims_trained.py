@@ -94,6 +94,12 @@ def test_the_asymmetric_start_is_better_and_reported_pairs_agree_within_their_er
     assert verdicts(claims_trained._asymmetric, ideal) == ["supported", "refuted", "refuted"]
 
 
+def test_few_runs_meet_a_reported_share_without_supporting_it(ideal):
+    few = ideal.isel(narrow_run=slice(0, 1000, 20), plane_run=slice(0, 1000, 20))
+    assert verdicts(claims_trained._asymmetric, few)[1:] == ["inconclusive"] * 2
+    assert verdicts(claims_trained._plane, few) == ["inconclusive"]
+
+
 def test_one_broken_network_refutes_constancy(ideal):
     run = int(np.flatnonzero(ideal.median_born[0] > 0)[0])
     ideal.median_broken[0, run] = 1
@@ -101,7 +107,7 @@ def test_one_broken_network_refutes_constancy(ideal):
 
 
 def test_constants_off_their_state_are_refuted(ideal):
-    ideal.narrow_level[0] += 0.1 * published()[trained.TARGETS[0]].states.rmse
+    ideal.narrow_level[0] += 0.2 * published()[trained.TARGETS[0]].states.rmse
     assert verdicts(claims_trained._states, ideal) == ["refuted", "supported"]
 
 

@@ -20,7 +20,7 @@ FLAT = 0.01
 """A network has collapsed if its outputs on the training points differ by less than this share of
 the target's standard deviation: dead, or so nearly dead that it makes no difference."""
 
-_NEAR = 0.05
+_NEAR = 0.1
 """A state is reached if a constant differs from it by less than this share of the deviation."""
 
 WIDTHS = {
@@ -37,6 +37,10 @@ PLANE_SHARES = (0.768, 0.096)
 
 RUNS = 1000
 """Runs behind each published share."""
+
+_SHARP = 0.06
+"""Half width of an interval from which on meeting a published share speaks for it; wider ones meet
+too much."""
 
 
 def collapsed(spread: xr.DataArray, deviation: float, level: float) -> Estimate:
@@ -99,13 +103,14 @@ def _reported_pairs(
     found = "; ".join(
         f"{name}: {he.value:.3f}, {rai.value:.3f}" for name, (he, rai) in pairs.items()
     )
+    sharp = all((share.high - share.low) / 2 < _SHARP for pair in pairs.values() for share in pair)
     return Claim(
         f"{statement}: {printed[0]:.1%} collapse from a symmetric start, {printed[1]:.1%} from RAI",
         f"{LU}; {RUNS} runs; which function and network is not known, all are tried",
         "both shares within sampling error in one of them",
         found + (f"; agrees: {', '.join(matching)}" if matching else "; none agrees"),
         interval(*(share for pair in pairs.values() for share in pair)),
-        judge(bool(matching), not matching),
+        judge(bool(matching) and sharp, not matching),
     )
 
 
