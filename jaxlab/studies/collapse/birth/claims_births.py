@@ -212,8 +212,9 @@ def first_layer(family: str) -> float:
     >>> first_layer("N(0, 1), [0, 1]")
     0.375
     """
-    on = inactivity.positive_interval if births.BIASED[family].start == 0 else None
-    return (on or inactivity.symmetric_interval)()
+    if births.BIASED[family].start == 0:
+        return inactivity.positive_interval()
+    return inactivity.symmetric_interval()
 
 
 def _wider(dataset: xr.Dataset) -> list[Claim]:

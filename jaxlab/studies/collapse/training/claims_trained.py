@@ -20,7 +20,7 @@ FLAT = 0.01
 """A network has collapsed if its outputs on the training points differ by less than this share of
 the target's standard deviation: dead, or so nearly dead that it makes no difference."""
 
-_NEAR = 0.1
+_NEAR = 0.05
 """A state is reached if a constant differs from it by less than this share of the deviation."""
 
 WIDTHS = {

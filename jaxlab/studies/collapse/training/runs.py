@@ -61,8 +61,6 @@ class Setting(NamedTuple):
         Coarser format that start and data are rounded to first, or None.
     steps, batch, points
         Gradient steps, points in the minibatch of each, and training points in all.
-    per_decade
-        Checkpoints per factor of ten in the number of steps.
     """
 
     target: str
@@ -79,12 +77,11 @@ class Setting(NamedTuple):
     steps: int = 1000
     batch: int = 64
     points: int = 3000
-    per_decade: int = 2
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
         """Numbers of steps after which everything is measured."""
-        return training.log_checkpoints(self.steps, self.per_decade)
+        return training.log_checkpoints(self.steps, per_decade=2)
 
 
 class Runs(NamedTuple):

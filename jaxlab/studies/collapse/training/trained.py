@@ -8,7 +8,7 @@ and from the same starts.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
@@ -66,11 +66,20 @@ def _all(config: Config, name: str, settings: Sequence[Setting], runs: int) -> l
     return [train(key, setting, runs) for setting in settings]
 
 
-_STEP = "step"
+def _template(
+    name: str, coords: Mapping[str, Sequence], checkpoint: str, setting: Setting
+) -> xr.Dataset:
+    """Of one experiment, with these dimensions, the runs last, and the checkpoints of a setting."""
+    return empty(
+        {**coords, checkpoint: setting.checkpoints},
+        outcomes.variables(name, tuple(coords), checkpoint),
+    )
 
 
-def _steps(config: Config) -> tuple[int, ...]:
-    return _setting(config, TARGETS[0], 2, 9, 9).checkpoints
+def _published(config: Config, name: str, coords: Mapping[str, Sequence]) -> xr.Dataset:
+    """The template of a published experiment; all have the same checkpoints."""
+    depth = _layers(config)
+    return _template(name, coords, "step", _setting(config, TARGETS[0], 2, depth, depth))
 
 
 def _layers(config: Config) -> int:
@@ -79,11 +88,15 @@ def _layers(config: Config) -> int:
 
 
 def _narrow_template(config: Config) -> xr.Dataset:
-    dims = ("target", "start", "hidden", "narrow_run")
-    coords = (TARGETS, tuple(STARTS), config.published_hidden, range(config.published_runs))
-    return empty(
-        {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
-        outcomes.variables("narrow", dims, _STEP),
+    return _published(
+        config,
+        "narrow",
+        {
+            "target": TARGETS,
+            "start": tuple(STARTS),
+            "hidden": config.published_hidden,
+            "narrow_run": range(config.published_runs),
+        },
     )
 
 
@@ -103,12 +116,8 @@ def _narrow(config: Config, cell: Cell) -> Values:
 
 
 def _median_template(config: Config) -> xr.Dataset:
-    dims = ("target", "median_run")
-    coords = (TARGETS, range(config.published_wide_runs))
-    return empty(
-        {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
-        outcomes.variables("median", dims, _STEP),
-    )
+    coords = {"target": TARGETS, "median_run": range(config.published_wide_runs)}
+    return _published(config, "median", coords)
 
 
 def _median_cells(config: Config) -> list[Cell]:
@@ -125,12 +134,11 @@ def _median(config: Config, cell: Cell) -> Values:
 
 
 def _wide_template(config: Config) -> xr.Dataset:
-    dims = ("wide_width", "wide_run")
-    coords = (config.published_widths, range(config.published_wide_runs))
-    return empty(
-        {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
-        outcomes.variables("wide", dims, _STEP),
-    )
+    coords = {
+        "wide_width": config.published_widths,
+        "wide_run": range(config.published_wide_runs),
+    }
+    return _published(config, "wide", coords)
 
 
 def _wide_cells(config: Config) -> list[Cell]:
@@ -148,13 +156,13 @@ def _wide(config: Config, cell: Cell) -> Values:
 
 
 def _plane_template(config: Config) -> xr.Dataset:
-    dims = ("plane_shape", "start", "plane_run")
     shapes = [f"width {width}, {hidden} hidden" for width, hidden in config.published_plane]
-    coords = (shapes, tuple(STARTS), range(config.published_wide_runs))
-    return empty(
-        {**dict(zip(dims, coords, strict=True)), _STEP: _steps(config)},
-        outcomes.variables("plane", dims, _STEP),
-    )
+    coords = {
+        "plane_shape": shapes,
+        "start": tuple(STARTS),
+        "plane_run": range(config.published_wide_runs),
+    }
+    return _published(config, "plane", coords)
 
 
 def _plane_cells(config: Config) -> list[Cell]:
@@ -175,11 +183,14 @@ def _plane(config: Config, cell: Cell) -> Values:
 
 
 def _ladder_template(config: Config) -> xr.Dataset:
-    dims = ("optimiser", "format", "ladder_depth", "ladder_run")
-    coords = (OPTIMISERS, config.ladder_formats, config.ladder_depths, range(config.ladder_runs))
-    steps = _ladder_setting(config, OPTIMISERS[0], CONTROL, 1).checkpoints
-    coordinates = {**dict(zip(dims, coords, strict=True)), "ladder_step": steps}
-    return empty(coordinates, outcomes.variables("ladder", dims, "ladder_step"))
+    coords = {
+        "optimiser": OPTIMISERS,
+        "format": config.ladder_formats,
+        "ladder_depth": config.ladder_depths,
+        "ladder_run": range(config.ladder_runs),
+    }
+    setting = _ladder_setting(config, OPTIMISERS[0], CONTROL, 1)
+    return _template("ladder", coords, "ladder_step", setting)
 
 
 def _ladder_cells(config: Config) -> list[Cell]:
