@@ -59,7 +59,8 @@ def affine(
 ) -> Float[Array, "points outputs"]:
     """One layer as computed in a format: the dot rounds once, the addition of the bias again.
 
-    Arrays come and go in the dtype of :func:`_dtype`.
+    Arrays come and go in the dtype of :func:`_dtype`. (:func:`jaxlab.arithmetic.rounded` has no
+    carrier for the exponents of :func:`any_exponent`; these networks stay far inside float64's.)
     """
     if fmt.name in NATIVE:
         return mlp.affine(layer, x)
