@@ -18,12 +18,14 @@ Jentzen, Riekert, J. Math. Anal. Appl. 517 (2023) 126601, arXiv 2107.04479.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
+
+from jaxlab.flows import quadrature
 
 
 class Shallow(NamedTuple):
@@ -88,8 +90,12 @@ def affine(slope: float, offset: float, start: float = 0.0, stop: float = 1.0) -
     return Problem(Polynomials((), ((offset, slope),)), start=start, stop=stop)
 
 
-def network(params: Shallow, x: Float[Array, " points"]) -> Float[Array, " points"]:
-    """Values ``N(x)``.
+def network(
+    params: Shallow,
+    x: Float[Array, " points"],
+    activation: Callable[[Array], Array] = jax.nn.relu,
+) -> Float[Array, " points"]:
+    """Values ``N(x)``, also with another activation in the place of ReLU.
 
     Examples
     --------
@@ -98,7 +104,7 @@ def network(params: Shallow, x: Float[Array, " points"]) -> Float[Array, " point
     >>> network(hat, jnp.array([0.0, 0.5, 1.0]))
     Array([0., 1., 0.], dtype=float32)
     """
-    hidden = jax.nn.relu(_preactivations(params, x))
+    hidden = activation(_preactivations(params, x))
     return params.shift + jnp.matmul(hidden, params.outer, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -125,12 +131,11 @@ def risk(params: Shallow, problem: Problem) -> Float[Array, ""]:
     >>> round(float(12 * risk(dead, affine(1.0, 0.0))), 6)
     1.0
     """
-    _check(problem)
 
     @jax.custom_jvp
     def value(params: Shallow) -> Array:
-        x, mass = _nodes(params, problem)
-        residual = network(params, x) - _evaluate(problem.target, x)
+        x, mass = nodes(params, problem)
+        residual = network(params, x) - evaluate(problem.target, x)
         return jnp.sum(mass * residual * residual)
 
     @value.defjvp
@@ -156,10 +161,9 @@ def gradient(params: Shallow, problem: Problem) -> Shallow:
     >>> [float(abs(leaf).max()) < 1e-7 for leaf in gradient(dead, affine(1.0, 0.0))]
     [True, True, True, True]
     """
-    _check(problem)
-    x, mass = _nodes(params, problem)
+    x, mass = nodes(params, problem)
     inside = _preactivations(params, x)
-    force = 2 * mass * (network(params, x) - _evaluate(problem.target, x))
+    force = 2 * mass * (network(params, x) - evaluate(problem.target, x))
     active = jnp.where(inside > 0, force[:, None], jnp.zeros_like(inside))
     return Shallow(
         params.outer * jnp.sum(active * x[:, None], axis=0),
@@ -169,46 +173,71 @@ def gradient(params: Shallow, problem: Problem) -> Shallow:
     )
 
 
-def _preactivations(params: Shallow, x: Float[Array, " points"]) -> Float[Array, "points neurons"]:
-    shape = (x.shape[0], params.weight.shape[0])
-    weight, bias = (jnp.broadcast_to(leaf[None], shape) for leaf in (params.weight, params.bias))
-    return x[:, None] * weight + bias
-
-
-def _nodes(
-    params: Shallow, problem: Problem
+def nodes(
+    params: Shallow,
+    problem: Problem,
+    levels: tuple[float | Float[Array, ""], ...] = (0.0,),
+    degree: int = 1,
 ) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
-    """Nodes of the composite rule, and its weights times the density."""
+    """Nodes of the composite Gauss rule, and its weights times the density.
+
+    Exact for ``(N - f)**2 p`` if the network is, between its breakpoints, a polynomial.
+
+    Parameters
+    ----------
+    params, problem, errors
+        As :func:`risk`.
+    levels
+        Where the activation has kinks: neurons break where ``w x + b`` is one of these.
+    degree
+        Of the activation's polynomial pieces.
+
+    Examples
+    --------
+    >>> one = Shallow(jnp.ones(1), jnp.array([-0.5]), jnp.ones(1), jnp.array(0.0))
+    >>> x, mass = nodes(one, affine(1.0, 0.0))
+    >>> [round(value, 3) for value in x.tolist()]
+    [0.106, 0.394, 0.606, 0.894]
+    >>> mass
+    Array([0.25, 0.25, 0.25, 0.25], dtype=float32)
+    """
+    _check(problem)
     dtype = params.weight.dtype
     knots = sorted({*problem.target.knots, *problem.density.knots})
     fixed = [k for k in knots if problem.start < k < problem.stop]
     ends = jnp.asarray([problem.start, *fixed, problem.stop], dtype)
     flat = params.weight == 0
     # A neuron without slope breaks nowhere; its quotient must not be nan, nor its derivative.
-    quotient = -params.bias / jnp.where(flat, jnp.ones_like(params.weight), params.weight)
-    breaks = jnp.clip(jnp.where(flat, ends[0], quotient), ends[0], ends[-1])
-    edges = jnp.sort(jnp.concatenate([ends, breaks]))
-    unit, share = _rule(problem)
+    slope = jnp.where(flat, jnp.ones_like(params.weight), params.weight)
+    breaks = [jnp.where(flat, ends[0], (level - params.bias) / slope) for level in levels]
+    edges = jnp.sort(jnp.concatenate([ends, *(jnp.clip(b, ends[0], ends[-1]) for b in breaks)]))
+    degree = max(degree, len(problem.target.coefficients[0]) - 1)
+    total = 2 * degree + len(problem.density.coefficients[0]) - 1
+    unit, share = quadrature.gauss(total // 2 + 1)
     left, width = edges[:-1, None], jnp.diff(edges)[:, None]
     x = (left + width * jnp.asarray(unit, dtype)[None]).ravel()
     weights = (width * jnp.asarray(share, dtype)[None]).ravel()
-    return x, weights * _evaluate(problem.density, x)
+    return x, weights * evaluate(problem.density, x)
 
 
-def _rule(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre on [0, 1], exact for the degree of ``(N - f)**2 p``."""
-    degree = max(1, len(problem.target.coefficients[0]) - 1)
-    total = 2 * degree + len(problem.density.coefficients[0]) - 1
-    nodes, weights = np.polynomial.legendre.leggauss(total // 2 + 1)
-    return (nodes + 1) / 2, weights / 2
+def evaluate(function: Polynomials, x: Float[Array, " points"]) -> Float[Array, " points"]:
+    """Values of a piecewise polynomial function, by Horner's rule on every piece.
 
-
-def _evaluate(function: Polynomials, x: Float[Array, " points"]) -> Float[Array, " points"]:
-    """Horner's rule on every piece."""
+    Examples
+    --------
+    >>> evaluate(Polynomials((0.5,), ((0.0, 0.0), (1.0, 2.0))), jnp.array([0.25, 0.5]))
+    Array([0., 2.], dtype=float32)
+    """
     values = _horner(function.coefficients[0], x)
     for knot, coefficients in zip(function.knots, function.coefficients[1:], strict=True):
         values = jnp.where(x >= knot, _horner(coefficients, x), values)
     return values
+
+
+def _preactivations(params: Shallow, x: Float[Array, " points"]) -> Float[Array, "points neurons"]:
+    shape = (x.shape[0], params.weight.shape[0])
+    weight, bias = (jnp.broadcast_to(leaf[None], shape) for leaf in (params.weight, params.bias))
+    return x[:, None] * weight + bias
 
 
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:

@@ -121,7 +121,7 @@ def test_random_combinations_of_the_formats_options_agree(fmt, rounding, dtype, 
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(**DRAWS)
 def test_very_many_combinations_of_the_formats_options_agree(fmt, rounding, dtype, seed):
     check_random_format(fmt, rounding, dtype, seed)
