@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-NAMES = ("rounding", "accumulation", "emulation", "shadow", "line", "regions", "death", "ensemble")
+NAMES = (
+    "rounding",
+    "accumulation",
+    "emulation",
+    "shadow",
+    "line",
+    "regions",
+    "death",
+    "ensemble",
+    "flows",
+)
 
 
 @dataclasses.dataclass(frozen=True)

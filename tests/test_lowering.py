@@ -1,7 +1,10 @@
 """Every public kernel lowers for cpu, cuda and tpu, on a machine that has none of the latter."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxlab as jl
@@ -30,6 +33,21 @@ def train(key):
     ).metrics
 
 
+def shallow(key):
+    draw = (jax.random.normal(key, shape) for shape in ((3,), (3,), (3,), ()))
+    return jl.flows.relu_risk.Shallow(*draw)
+
+
+def affine_risk(params):
+    return jl.flows.relu_risk.risk(params, jl.flows.relu_risk.affine(1.0, 0.0))
+
+
+def flow(key, solver):
+    return jl.flows.integrate(
+        affine_risk, shallow(key), np.array([0.0, 1.0]), rtol=1e-4, solver=solver
+    )
+
+
 KERNELS = {
     "round_to": lambda key: jl.arithmetic.round_to(jnp.ones(3), "bfloat16"),
     "round_to, stochastic": lambda key: jl.arithmetic.round_to(
@@ -49,12 +67,25 @@ KERNELS = {
     "initialise_asymmetric": lambda key: jl.studies.collapse.initialisation.initialise_asymmetric(
         key, WIDTHS, jl.networks.initialisers.he(), "float16"
     ),
-    "relu_risk": lambda key: jax.value_and_grad(jl.flows.relu_risk.risk)(
-        jl.flows.relu_risk.Shallow(
-            *(jax.random.normal(key, shape) for shape in ((3,),) * 3 + ((),))
-        ),
-        jl.flows.relu_risk.affine(1.0, 0.0),
+    "relu_risk": lambda key: jax.value_and_grad(affine_risk)(shallow(key)),
+    "smooth_relu": lambda key: jl.flows.smooth_relu.gradient(
+        shallow(key), jl.flows.relu_risk.affine(1.0, 0.0), 10.0
     ),
+    "quadrature": lambda key: jl.flows.quadrature.risk(
+        network(key, (2, *WIDTHS[1:])),
+        jl.networks.apply,
+        lambda x: x[:, :1],
+        jl.flows.quadrature.box((0.0, 0.0), (1.0, 1.0), 3),
+    ),
+    "invariants": lambda key: (
+        jl.flows.invariants.balancedness(shallow(key)),
+        jl.flows.invariants.balancedness_change(shallow(key), 0.1),
+        jl.flows.invariants.lyapunov(shallow(key), 1.0),
+        jl.flows.invariants.lyapunov_change(jnp.ones(()), shallow(key), 0.1),
+    ),
+    "extremes": lambda key: jl.flows.spectrum.extremes(affine_risk, shallow(key), key, 4),
+    "integrate, implicit": partial(flow, solver=jl.flows.implicit()),
+    "integrate, explicit": partial(flow, solver=jl.flows.explicit()),
     "milkert_hyde_laine": lambda key: jl.networks.constructions.milkert_hyde_laine(
         jax.random.uniform(key, (3,))
     ),
@@ -69,6 +100,13 @@ KERNELS = {
 }
 
 
+@pytest.fixture
+def no_callbacks(monkeypatch):
+    """diffrax checks traced times by a callback to the host, which no export can hold."""
+    monkeypatch.setattr("equinox._errors.EQX_ON_ERROR", "off")
+
+
+@pytest.mark.usefixtures("no_callbacks")
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 def test_the_kernel_lowers_alone_and_batched(kernel):
     key = jax.random.key(0)

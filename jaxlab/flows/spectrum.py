@@ -98,7 +98,7 @@ def extremes(
     _, (diagonal, sizes) = jax.lax.scan(step, basis, jnp.arange(steps))
     # Zero vectors after the end of an invariant subspace would add the eigenvalue 0: repeat the
     # first diagonal entry instead, which lies inside the spectrum.
-    ended = jnp.cumsum(jnp.concatenate([jnp.zeros(1, jnp.int32), sizes[:-1] == 0]), dtype=jnp.int32)
+    ended = jnp.cumsum(jnp.concatenate([jnp.zeros(1, bool), sizes[:-1] == 0]))
     diagonal = jnp.where(ended > 0, diagonal[0], diagonal)
     beside = sizes[:-1]
     matrix = jnp.diag(diagonal) + jnp.diag(beside, 1) + jnp.diag(beside, -1)

@@ -16,10 +16,14 @@ import enum
 import numpy as np
 from jaxtyping import Float
 
+from jaxlab.flows.integration import Flow
+
 _SETTLED = 1e-6
 """Movement per decade, relative to the norm, of a flow at rest."""
 _SHRINKING, _LASTING = 0.7, 0.9
 """Ratios of movements in consecutive decades: convergence below, divergence above."""
+_GROWING = 1e-3
+"""Least growth per decade, relative to the norm, of a diverging flow; log t has 0.08 at 1e12."""
 _NEAR = 0.1
 """What a converging flow may still have to go, relative to its norm."""
 
@@ -57,7 +61,9 @@ def verdict(
     below ``-1/t``, is a plateau and undecided.
 
     *Divergence*: the norm grew in each of three decades, each time by at least 0.9 of the time
-    before, while ``|grad L| |theta|`` fell: then the loss tends to an asymptotic critical value.
+    before and in the last one by a thousandth or more, while ``|grad L| |theta|`` fell: then the
+    loss tends to an asymptotic critical value. That can be true of a transient as well; ask when
+    the early movements are over.
 
     Parameters
     ----------
@@ -90,8 +96,27 @@ def verdict(
         return Outcome.UNDECIDED if escapes else Outcome.CRITICAL
     growth = np.diff(norm[marks])
     lasting = np.all(growth > 0) and np.all(growth[1:] >= _LASTING * growth[:-1])
+    lasting &= growth[-1] >= _GROWING * norm[-1]
     falling = np.all(np.diff((norm * gradient_norm)[marks]) < 0)
     return Outcome.DIVERGENT if lasting and falling else Outcome.UNDECIDED
+
+
+def judge(flow: Flow, least_curvature: float = 0.0) -> Outcome:
+    """:func:`verdict` on one flow, not a batch of them.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from jaxlab.flows.integration import integrate, log_times
+    >>> times = log_times(1e3, 1)
+    >>> judge(integrate(lambda p: jnp.exp(-p), jnp.zeros(()), times, rtol=1e-5, atol=1e-6)).name
+    'DIVERGENT'
+    """
+    times, norm, gradient_norm, moved = (
+        np.asarray(leaf, np.float64)
+        for leaf in (flow.times, flow.norm, flow.gradient_norm, flow.moved)
+    )
+    return verdict(times, norm, gradient_norm, moved, least_curvature)
 
 
 def local_exponents(
@@ -128,10 +153,8 @@ def escape_class(loss_exponent: float, norm_exponent: float, tolerance: float = 
     (1, 2, 0)
     """
     for order in range(1, 7):
-        far = max(
-            abs(loss_exponent + order / (order + 1)), abs(norm_exponent - 1 / (2 * order + 2))
-        )
-        if far <= tolerance:
+        expected = -order / (order + 1), 1 / (2 * order + 2)
+        if np.allclose((loss_exponent, norm_exponent), expected, rtol=0, atol=tolerance):
             return order
     return 0
 
@@ -144,8 +167,7 @@ def _decades(times: Float[np.ndarray, " times"]) -> np.ndarray | None:
 
 
 def _converges(path: Float[np.ndarray, " decades"], norm: float) -> bool:
-    ratios = path[1:] / path[:-1]
-    if not np.all(ratios <= _SHRINKING):
+    if path[-2] == 0 or not np.all(path[1:] <= _SHRINKING * path[:-1]):
         return False
-    ratio = float(ratios[-1])
+    ratio = path[-1] / path[-2]
     return bool(path[-1] * ratio / (1 - ratio) <= _NEAR * norm)

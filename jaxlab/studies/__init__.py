@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from jaxlab.studies import collapse as collapse
+from jaxlab.studies import divergence as divergence
+from jaxlab.studies import flow as flow
 from jaxlab.studies import pieces as pieces
 from jaxlab.studies._study import Cell as Cell
 from jaxlab.studies._study import Claim as Claim
@@ -10,5 +12,7 @@ from jaxlab.studies._study import Figure as Figure
 from jaxlab.studies._study import Study as Study
 from jaxlab.studies._study import run as run
 
-REGISTRY: Mapping[str, Study] = {study.name: study for study in (pieces.STUDY, collapse.STUDY)}
+REGISTRY: Mapping[str, Study] = {
+    study.name: study for study in (pieces.STUDY, collapse.STUDY, divergence.STUDY, flow.STUDY)
+}
 """Every study by name."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from jaxlab.studies._comparing import Between, Expected, compare
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._judging import Missing, judged
 from jaxlab.studies._parts import combine
@@ -19,7 +20,6 @@ from jaxlab.studies.collapse.birth import (
     neurons,
     reference,
 )
-from jaxlab.studies.collapse.comparing import Between, Expected, compare
 from jaxlab.studies.collapse.config import Config
 
 CONFIG = Config(born_networks=1_000_000, negative_networks=1_000_000)

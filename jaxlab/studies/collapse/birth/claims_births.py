@@ -5,13 +5,13 @@ from fractions import Fraction
 
 import xarray as xr
 
+from jaxlab.studies._comparing import Expected, compare, estimates
 from jaxlab.studies._judging import interval, judge
 from jaxlab.studies._statistics import simultaneous
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import best_of, inactivity, laws
 from jaxlab.studies.collapse.birth import births, reference
 from jaxlab.studies.collapse.birth.measuring import at_places, dead, everywhere, growth, spans
-from jaxlab.studies.collapse.comparing import Expected, compare, estimates
 
 LU = "Lu, Shin, Su, Karniadakis, arXiv 1903.06733"
 """Known second-hand."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import xarray as xr
 
+from jaxlab.studies._comparing import Expected, compare
 from jaxlab.studies._judging import need
 from jaxlab.studies._statistics import Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import inactivity, laws
 from jaxlab.studies.collapse.birth import births, reference
 from jaxlab.studies.collapse.birth.claims_births import first_layer
-from jaxlab.studies.collapse.comparing import Expected, compare
 
 _D1 = "derived for jaxlab (collapse.md, D1)"
 _D5 = "derived for jaxlab (collapse.md, D5)"

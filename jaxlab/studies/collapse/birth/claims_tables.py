@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import xarray as xr
 
+from jaxlab.studies._comparing import Between, Expected, compare, estimates
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import laws
 from jaxlab.studies.collapse.birth import births, reference
 from jaxlab.studies.collapse.birth.claims_births import LU
 from jaxlab.studies.collapse.birth.measuring import at_places
-from jaxlab.studies.collapse.comparing import Between, Expected, compare, estimates
 
 _SAMPLED = "Monte Carlo estimate of collapse.md, 2.3"
 

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import xarray as xr
 
+from jaxlab.studies._comparing import Between, Expected
 from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import laws
 from jaxlab.studies.collapse.birth import births
-from jaxlab.studies.collapse.comparing import Between, Expected
 
 Law = Callable[[Sequence[int]], laws.BornDead]
 """From the widths of the hidden layers to a probability of being born dead."""

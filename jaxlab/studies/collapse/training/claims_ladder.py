@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from jaxlab.studies._comparing import Expected, compare
 from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
 from jaxlab.studies.collapse import best_of, laws
-from jaxlab.studies.collapse.comparing import Expected, compare
 from jaxlab.studies.collapse.config import CONTROL, FEWEST_GROUPS
 from jaxlab.studies.collapse.targets import square
 from jaxlab.studies.collapse.training.claims_trained import CJR

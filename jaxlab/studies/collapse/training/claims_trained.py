@@ -3,10 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from jaxlab.studies._comparing import Between, Expected, compare
 from jaxlab.studies._judging import CONFIDENCE, interval, judge, need
 from jaxlab.studies._statistics import Estimate, proportion, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.collapse.comparing import Between, Expected, compare
 from jaxlab.studies.collapse.targets import published
 
 LU = "Lu, Shin, Su, Karniadakis, arXiv 1903.06733 (second-hand)"

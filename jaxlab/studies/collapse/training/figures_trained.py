@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from jaxlab.studies._comparing import Between, Expected
 from jaxlab.studies._drawing import panels
 from jaxlab.studies._judging import CONFIDENCE
 from jaxlab.studies._statistics import LEVEL
 from jaxlab.studies._study import Figure
-from jaxlab.studies.collapse.comparing import Between, Expected
 from jaxlab.studies.collapse.targets import published
 from jaxlab.studies.collapse.training.claims_trained import (
     FLAT,
