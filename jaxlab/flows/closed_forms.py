@@ -95,7 +95,8 @@ def bias_free_pair(
 ) -> tuple[Float[np.ndarray, " times"], Float[np.ndarray, " times"]]:
     """Product ``p = v w`` and risk of ``v (relu(w x) - relu(-w x))``, ``v = w``, for ``slope x``.
 
-    Uniform probability on [-1, 1]; ``p' = -2/3 p (p - slope)``.
+    Two neurons with weights of their own, ``(w, v)`` and ``(-w, -v)``, and uniform probability on
+    [-1, 1]: ``p' = -2/3 p (p - slope)``.
 
     Parameters
     ----------

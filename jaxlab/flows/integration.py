@@ -79,6 +79,9 @@ class Flow(NamedTuple):
 def implicit() -> diffrax.AbstractSolver:
     """Kvaerno5 with Newton's method, for late times; the default.
 
+    A Hessian is formed in every iteration, so this is for tens of parameters; with hundreds and
+    more :func:`explicit` is faster until steps are bounded by stability.
+
     Examples
     --------
     >>> type(implicit()).__name__

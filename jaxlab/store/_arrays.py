@@ -125,7 +125,7 @@ def read(path: pathlib.Path, written: Iterable[tuple[Cell, Iterable[str]]] | Non
         path, chunks=None, consolidated=False, mask_and_scale=False, decode_times=False
     ).load()
     order = dataset.attrs.pop("variables")
-    dataset = dataset[order]
+    dataset = dataset[order].assign_coords(dataset.coords)  # those of no variable, too
     if written is not None:
         group = zarr.open_group(path, mode="r", zarr_format=3)
         kept = {

@@ -31,6 +31,7 @@ SMALL = Config(
     published_starts=2,
     published_until=10.0,
     published_tight=("tanh",),
+    published_schemes=("GD float64", "GD float32", "GD bfloat16"),
     published_steps=500,
     published_draws=30,
 )

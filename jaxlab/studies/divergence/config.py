@@ -68,13 +68,13 @@ class Config:
     # Part "shallow"
     shallow_neurons: int = 2
     shallow_groups: int = 2
-    shallow_group_starts: int = 4
+    shallow_group_starts: int = 3
     shallow_rtol: float = 1e-9
     shallow_tolerances: tuple[float, ...] = (1e-8, 1e-9)
     # Part "frozen"
     frozen_rate: float = 0.1
     frozen_steps: int = 2_000_000
-    frozen_forms: tuple[str, ...] = ("log cosh", "softplus")
+    frozen_forms: tuple[str, ...] = ("log cosh",)
     frozen_formats: tuple[str, ...] = (CONTROL, "float32", "float16", "bfloat16")
     frozen_starts: tuple[tuple[float, float], ...] = (
         (1.0, 1.0),
@@ -94,21 +94,21 @@ class Config:
     # Part "published"
     published_problems: tuple[str, ...] = ("1D",)
     published_activations: tuple[str, ...] = ("softplus", "GELU")
-    published_starts: int = 3
+    published_starts: int = 2
     published_until: float = 100.0
     published_implicit: bool = False
     published_rtol: float = 1e-6
     published_tight: tuple[str, ...] = ("GELU",)
-    published_schemes: tuple[str, ...] = ("GD float64", "GD float32", "GD bfloat16")
+    published_schemes: tuple[str, ...] = ("GD float64", "GD float32")
     published_steps: int = 10_000
     published_draws: int = 2000
     # Part "realistic"
     realistic_starts: int = 1
-    heat_formats: tuple[str, ...] = (CONTROL, "float32", "bfloat16")
+    heat_formats: tuple[str, ...] = (CONTROL, "bfloat16")
     heat_steps: int = 1500
     heat_batch: int = 128
     heat_sample: int = 8192
-    pricing_formats: tuple[str, ...] = (CONTROL, "bfloat16")
+    pricing_formats: tuple[str, ...] = (CONTROL,)
     pricing_steps: int = 100
     pricing_batch: int = 64
     pricing_sample: int = 1024

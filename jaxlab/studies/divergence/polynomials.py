@@ -104,7 +104,7 @@ def quadrature_data(problem: str, nodes: int | None = None) -> Data:
     >>> import jax
     >>> with jax.enable_x64(True):
     ...     data = quadrature_data("1D")
-    >>> round(float((data.mass * data.y).sum()) * 99, 9)
+    ...     print(round(float((data.mass * data.y).sum()) * 99, 9))
     416.0
     """
     widths, target, usual = PROBLEMS[problem]

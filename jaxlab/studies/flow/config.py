@@ -50,12 +50,12 @@ class Config:
     seed: int = 0
     # Part "limits"
     limits_neurons: tuple[int, ...] = (1, 2, 3, 4, 8)
-    limits_batches: int = 10
+    limits_batches: int = 4
     limits_near_batches: int = 1
     limits_flows: int = 100
-    limits_stop: float = 1e6
-    limits_rtol: float = 1e-6
-    limits_checked: int = 20
+    limits_stop: float = 1e5
+    limits_rtol: float = 1e-5
+    limits_checked: int = 10
     limits_checked_neurons: int = 4
     limits_tight_rtol: float = 1e-9
     # Part "exact"
@@ -72,7 +72,7 @@ class Config:
     saddle_precisions: tuple[int, ...] = (8, 11, 16, 24, 32, 40)
     saddle_multiples: tuple[int, ...] = (1, 4, 16, 64, 256)
     # Part "invariants"
-    meter_neurons: tuple[int, ...] = (4, 8)
+    meter_neurons: tuple[int, ...] = (4,)
     meter_rtol: float = 1e-12
     meter_arithmetics: tuple[str, ...] = (*_NATIVE, "p=4", "p=16")
     meter_descended: int = 4
