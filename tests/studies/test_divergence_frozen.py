@@ -7,10 +7,10 @@ import pytest
 
 from jaxlab import training
 from jaxlab.studies import _drawing, _judging, _parts, _study
-from jaxlab.studies.divergence import claims_frozen, figures_frozen, frozen, frozen_cures
 from jaxlab.studies.divergence.config import Config
-from jaxlab.studies.divergence.frozen_descent import descend
-from jaxlab.studies.divergence.frozen_law import gradient, half_gap, stopping_weight
+from jaxlab.studies.divergence.freezing import claims_frozen, figures_frozen, frozen, frozen_cures
+from jaxlab.studies.divergence.freezing.frozen_descent import descend
+from jaxlab.studies.divergence.freezing.frozen_law import gradient, half_gap, stopping_weight
 from jaxlab.studies.divergence.problems import Pair
 
 TINY = Config(

@@ -15,16 +15,16 @@ from jaxlab.networks import widths
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._judging import judged
 from jaxlab.studies._study import place
-from jaxlab.studies.divergence import (
+from jaxlab.studies.divergence import polynomials
+from jaxlab.studies.divergence.config import PRESETS, Config
+from jaxlab.studies.divergence.experiments import (
     authors,
     claims_published,
     claims_schemes,
     figures_published,
-    polynomials,
     published,
     schemes,
 )
-from jaxlab.studies.divergence.config import PRESETS, Config
 
 SMALL = Config(
     published_activations=("tanh", "ELU"),

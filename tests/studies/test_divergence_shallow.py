@@ -6,8 +6,9 @@ import pytest
 from scipy import integrate, special
 
 from jaxlab.flows.relu_risk import Shallow
-from jaxlab.studies.divergence import claims_controls, claims_shallow, problems, shallow
+from jaxlab.studies.divergence import problems
 from jaxlab.studies.divergence.config import Config
+from jaxlab.studies.divergence.escape import claims_controls, claims_shallow, shallow
 
 CONFIG = Config(shallow_groups=1, shallow_group_starts=3)
 

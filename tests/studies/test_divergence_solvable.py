@@ -9,9 +9,10 @@ from scipy import integrate
 
 from jaxlab.flows import Flow, closed_forms
 from jaxlab.studies._judging import Missing
-from jaxlab.studies.divergence import claims_solvable, exact, solvable
+from jaxlab.studies.divergence import exact
 from jaxlab.studies.divergence.certificates import certificate, certified
 from jaxlab.studies.divergence.config import Config
+from jaxlab.studies.divergence.escape import claims_solvable, solvable
 from jaxlab.studies.divergence.polynomials import PROBLEMS
 from jaxlab.studies.divergence.printed import Digits, digits
 

@@ -19,11 +19,13 @@ import xarray as xr
 
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
-from jaxlab.studies.divergence import frozen, frozen_cures, published, shallow, solvable
 from jaxlab.studies.divergence.claims import claims as claims
 from jaxlab.studies.divergence.config import PRESETS as PRESETS
 from jaxlab.studies.divergence.config import Config as Config
+from jaxlab.studies.divergence.escape import shallow, solvable
+from jaxlab.studies.divergence.experiments import published
 from jaxlab.studies.divergence.figures import figures as figures
+from jaxlab.studies.divergence.freezing import frozen, frozen_cures
 from jaxlab.studies.divergence.realistic import black_scholes, digits, heat
 
 _ALL = combine(

@@ -4,14 +4,9 @@ import xarray as xr
 
 from jaxlab.studies._judging import judged
 from jaxlab.studies._study import Claim
-from jaxlab.studies.divergence import (
-    claims_controls,
-    claims_frozen,
-    claims_published,
-    claims_schemes,
-    claims_shallow,
-    claims_solvable,
-)
+from jaxlab.studies.divergence.escape import claims_controls, claims_shallow, claims_solvable
+from jaxlab.studies.divergence.experiments import claims_published, claims_schemes
+from jaxlab.studies.divergence.freezing import claims_frozen
 from jaxlab.studies.divergence.realistic import claims_realistic
 
 _JUDGES = (

@@ -4,12 +4,9 @@ import xarray as xr
 
 from jaxlab.studies._drawing import drawn
 from jaxlab.studies._study import Figure
-from jaxlab.studies.divergence import (
-    figures_frozen,
-    figures_published,
-    figures_shallow,
-    figures_solvable,
-)
+from jaxlab.studies.divergence.escape import figures_shallow, figures_solvable
+from jaxlab.studies.divergence.experiments import figures_published
+from jaxlab.studies.divergence.freezing import figures_frozen
 from jaxlab.studies.divergence.realistic import figures_realistic
 
 _PICTURES = (

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxlab.flows.relu_risk import Shallow
+from jaxlab.flows.relu_risk import Shallow, network
 
 Activation = Callable[[Array], Array]
 
@@ -113,24 +113,6 @@ def pair_risk(params: Pair, nodes: int = NODES) -> Float[Array, ""]:
     return jnp.sum(mass * residual * residual)
 
 
-def shallow_output(
-    params: Shallow, x: Float[Array, " points"], activation: Activation
-) -> Float[Array, " points"]:
-    """Values ``c + sum_j v_j activation(w_j x + b_j)``, in the dtype of the parameters.
-
-    Examples
-    --------
-    Two softplus neurons make the identity:
-
-    >>> net = Shallow(jnp.array([1.0, -1.0]), jnp.zeros(2), jnp.array([1.0, -1.0]), jnp.array(0.0))
-    >>> shallow_output(net, jnp.array([-0.5, 3.0]), jax.nn.softplus).round(5)
-    Array([-0.5,  3. ], dtype=float32)
-    """
-    inside = x[:, None] * params.weight[None] + params.bias[None]
-    highest = jax.lax.Precision.HIGHEST
-    return params.shift + jnp.matmul(activation(inside), params.outer, precision=highest)
-
-
 def shallow_risk(
     params: Shallow,
     activation: Activation,
@@ -161,5 +143,5 @@ def shallow_risk(
     dtype = jnp.result_type(params.weight)
     x, mass = uniform(dtype, nodes)
     wanted = jnp.polyval(jnp.asarray(target[::-1], dtype), x)
-    residual = shallow_output(params, x, activation) - wanted
+    residual = network(params, x, activation) - wanted
     return jnp.sum(mass * residual * residual)

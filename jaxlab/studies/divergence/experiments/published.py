@@ -2,7 +2,7 @@
 
 The paper follows discrete optimisers for 500,000 steps of size 1e-3, time 500 of the flow. Here the
 flow itself is integrated, in float64 and on the quadrature risk, and further where a preset asks
-for it; the optimisers of :mod:`jaxlab.studies.divergence.schemes` run beside it.
+for it; the optimisers of :mod:`jaxlab.studies.divergence.experiments.schemes` run beside it.
 
 References
 ----------
@@ -20,8 +20,9 @@ from jaxlab import flows
 from jaxlab.networks import Parameters
 from jaxlab.studies._parts import Part, Variable, named_key, template
 from jaxlab.studies._study import Cell, Values
-from jaxlab.studies.divergence import authors, polynomials, schemes
+from jaxlab.studies.divergence import polynomials
 from jaxlab.studies.divergence.config import Config
+from jaxlab.studies.divergence.experiments import authors, schemes
 
 _FLOW = ("published_problem", "published_activation", "published_start", "published_time")
 _TIGHT = ("published_problem", "published_tight_activation", "published_time")

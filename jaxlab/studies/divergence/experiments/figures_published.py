@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from jaxlab.studies import _style
 from jaxlab.studies._drawing import legend_below, panels
 from jaxlab.studies._study import Figure
-from jaxlab.studies.divergence import authors
-from jaxlab.studies.divergence.claims_published import EDGE, each
-from jaxlab.studies.divergence.schemes import SCHEMES
+from jaxlab.studies.divergence.experiments import authors
+from jaxlab.studies.divergence.experiments.claims_published import EDGE, each
+from jaxlab.studies.divergence.experiments.schemes import SCHEMES
 
 _FLOW = {"color": "0.62", "lw": 2.6, "solid_capstyle": "round"}
 _AUTHORS = {"color": "#a6324b", "marker": "*", "ms": 9, "ls": ""}

@@ -19,7 +19,8 @@ from jaxlab import training
 from jaxlab.flows import spectrum
 from jaxlab.networks import Parameters, cast
 from jaxlab.studies._parts import named_key
-from jaxlab.studies.divergence import authors, polynomials
+from jaxlab.studies.divergence import polynomials
+from jaxlab.studies.divergence.experiments import authors
 from jaxlab.training import metrics
 
 POINTS = 10_000

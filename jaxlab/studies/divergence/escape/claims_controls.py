@@ -8,8 +8,8 @@ from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import proportion
 from jaxlab.studies._study import Claim
 from jaxlab.studies.divergence.certificates import certified
-from jaxlab.studies.divergence.claims_shallow import PAPER, flat, late_slopes
-from jaxlab.studies.divergence.shallow import CASES, SAD
+from jaxlab.studies.divergence.escape.claims_shallow import PAPER, flat, late_slopes
+from jaxlab.studies.divergence.escape.shallow import CASES, SAD
 
 _EXACT = ("softplus", "GELU", "swish", "ELU")
 """Two neurons with one of these represent every affine map on [-1, 1] exactly."""

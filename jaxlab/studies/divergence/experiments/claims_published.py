@@ -8,7 +8,8 @@ from jaxlab.studies._comparing import Expected, compare
 from jaxlab.studies._judging import judge, need
 from jaxlab.studies._statistics import Estimate, mean, simultaneous
 from jaxlab.studies._study import Claim
-from jaxlab.studies.divergence import authors, polynomials
+from jaxlab.studies.divergence import polynomials
+from jaxlab.studies.divergence.experiments import authors
 
 SAD = "Kranz, Gallon, Dereich, Jentzen, arXiv 2505.09572"
 _DERIVED = "derived for jaxlab (divergence.md, A)"

@@ -6,8 +6,8 @@ import xarray as xr
 from jaxlab.studies._judging import interval, judge, need
 from jaxlab.studies._statistics import Estimate, mean, simultaneous
 from jaxlab.studies._study import Claim, Verdict
-from jaxlab.studies.divergence import authors
-from jaxlab.studies.divergence.claims_published import EDGE, SAD, each
+from jaxlab.studies.divergence.experiments import authors
+from jaxlab.studies.divergence.experiments.claims_published import EDGE, SAD, each
 
 _DATA = f"authors' data, means of {authors.RUNS} runs, read from the figures of {SAD}"
 _FINE = 0.1

@@ -20,7 +20,7 @@ from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.divergence.config import CONTROL, Config
-from jaxlab.studies.divergence.frozen_descent import Descent, descend
+from jaxlab.studies.divergence.freezing.frozen_descent import Descent, descend
 from jaxlab.studies.divergence.problems import Pair, pair_output, uniform
 
 Output = Callable[[Pair, Float[Array, " points"]], Float[Array, " points"]]

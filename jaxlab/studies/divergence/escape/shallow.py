@@ -106,9 +106,7 @@ def _case_risk(params: Shallow, setting: tuple[Array, Array, Array], names: tupl
     chosen, target, decay = setting
     x, mass = problems.uniform(jnp.dtype(jnp.float64))
     choices = [problems.ACTIVATIONS[name] for name in names]
-    output = problems.shallow_output(
-        params, x, lambda inside: jax.lax.switch(chosen, choices, inside)
-    )
+    output = relu_risk.network(params, x, lambda inside: jax.lax.switch(chosen, choices, inside))
     residual = output - jnp.polyval(target[::-1], x)
     return jnp.sum(mass * residual**2) + decay * sum(jnp.sum(leaf**2) for leaf in params)
 

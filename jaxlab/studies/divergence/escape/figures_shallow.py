@@ -8,8 +8,14 @@ from matplotlib.lines import Line2D
 from jaxlab.flows.verdicts import Outcome
 from jaxlab.studies._drawing import legend_below, panels
 from jaxlab.studies._study import Figure
-from jaxlab.studies.divergence.claims_shallow import RATE, VARIANCE, flat, late_slopes, settled
-from jaxlab.studies.divergence.shallow import CASES, SAD
+from jaxlab.studies.divergence.escape.claims_shallow import (
+    RATE,
+    VARIANCE,
+    flat,
+    late_slopes,
+    settled,
+)
+from jaxlab.studies.divergence.escape.shallow import CASES, SAD
 
 _TINTS = {
     Outcome.DIVERGENT: "#a6324b",

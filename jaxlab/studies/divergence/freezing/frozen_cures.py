@@ -27,7 +27,7 @@ from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.divergence.config import CONTROL, Config
-from jaxlab.studies.divergence.frozen import (
+from jaxlab.studies.divergence.freezing.frozen import (
     FORMS,
     MAIN,
     PARAMETERS,
@@ -37,8 +37,8 @@ from jaxlab.studies.divergence.frozen import (
     observe,
     risk,
 )
-from jaxlab.studies.divergence.frozen_descent import Descent, descend
-from jaxlab.studies.divergence.frozen_law import stopping_weight
+from jaxlab.studies.divergence.freezing.frozen_descent import Descent, descend
+from jaxlab.studies.divergence.freezing.frozen_law import stopping_weight
 from jaxlab.studies.divergence.problems import Pair
 
 ARMS = ("gradient", "step")

@@ -8,9 +8,9 @@ from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import mean
 from jaxlab.studies._study import Claim, Verdict
 from jaxlab.studies.divergence.config import CONTROL
-from jaxlab.studies.divergence.frozen import MAIN
-from jaxlab.studies.divergence.frozen_cures import ADAM_RATE, ARMS, ARRIVAL, BATCH
-from jaxlab.studies.divergence.frozen_law import half_gap
+from jaxlab.studies.divergence.freezing.frozen import MAIN
+from jaxlab.studies.divergence.freezing.frozen_cures import ADAM_RATE, ARMS, ARRIVAL, BATCH
+from jaxlab.studies.divergence.freezing.frozen_law import half_gap
 
 _REFERENCE = "shared/reference/divergence.md, A.4 (5): descents from (1, 1), rate 0.1, t = 2e5"
 _DERIVED = "derived for jaxlab: dry friction, see jaxlab/studies/divergence/frozen_law.py"

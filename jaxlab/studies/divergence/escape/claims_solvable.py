@@ -9,10 +9,10 @@ from jaxlab.flows.verdicts import Outcome, escape_class, local_exponents
 from jaxlab.studies._judging import judge, need
 from jaxlab.studies._study import Claim
 from jaxlab.studies.divergence.certificates import certified
+from jaxlab.studies.divergence.escape.solvable import STEADY
 from jaxlab.studies.divergence.exact import moments
 from jaxlab.studies.divergence.polynomials import PROBLEMS
 from jaxlab.studies.divergence.printed import Digits, digits
-from jaxlab.studies.divergence.solvable import STEADY
 
 _DERIVED = "derived for jaxlab (divergence.md, A.4)"
 _THEOREM = "Kranz, Gallon, Dereich, Jentzen, arXiv 2505.09572, Thm 2.8"

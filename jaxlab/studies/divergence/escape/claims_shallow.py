@@ -8,8 +8,8 @@ from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import proportion
 from jaxlab.studies._study import Claim
 from jaxlab.studies.divergence.certificates import certified
+from jaxlab.studies.divergence.escape.shallow import SAD
 from jaxlab.studies.divergence.printed import Digits, digits
-from jaxlab.studies.divergence.shallow import SAD
 
 PAPER = "Kranz, Gallon, Dereich, Jentzen, arXiv 2505.09572"
 _DERIVED = "derived for jaxlab (divergence.md, A.4)"

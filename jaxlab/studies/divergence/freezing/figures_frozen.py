@@ -10,11 +10,11 @@ from jaxlab.flows.closed_forms import pair_asymptote
 from jaxlab.studies import _style
 from jaxlab.studies._drawing import legend_below, panels
 from jaxlab.studies._study import Figure
-from jaxlab.studies.divergence.claims_frozen import SHORT, learning_rate
 from jaxlab.studies.divergence.config import CONTROL
-from jaxlab.studies.divergence.frozen import MAIN
-from jaxlab.studies.divergence.frozen_cures import ARRIVAL
-from jaxlab.studies.divergence.frozen_law import asymptotic_weight, stopping_weight
+from jaxlab.studies.divergence.freezing.claims_frozen import SHORT, learning_rate
+from jaxlab.studies.divergence.freezing.frozen import MAIN
+from jaxlab.studies.divergence.freezing.frozen_cures import ARRIVAL
+from jaxlab.studies.divergence.freezing.frozen_law import asymptotic_weight, stopping_weight
 
 _GREY = "#9aa3ab"
 _BITS = {"float32": 24, "float16": 11, "bfloat16": 8}

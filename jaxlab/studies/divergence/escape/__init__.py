@@ -1,0 +1,1 @@
+"""Flows to infinity, and controls that stay: closed forms and shallow networks."""

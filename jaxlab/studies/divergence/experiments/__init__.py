@@ -1,0 +1,1 @@
+"""The published networks: true flows beside the published schemes."""

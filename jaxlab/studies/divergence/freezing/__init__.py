@@ -1,0 +1,1 @@
+"""Descent in number formats, which stops where the flow goes on."""
