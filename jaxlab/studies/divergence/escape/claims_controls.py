@@ -107,10 +107,10 @@ def _outside(dataset: xr.Dataset) -> list[Claim]:
     elu = Claim(
         f"ELU: {statement}",
         f"{PAPER}, Thm 2.8 (C^1 and definable)",
-        "no other outcome",
+        "either (Thm 2.8); which is not known",
         ", ".join(f"{count} {outcome.name.lower()}" for outcome, count in counts.items()) + slopes,
         "exact count; a finite flow refutes no limit",
-        "supported" if undecided == 0 else "inconclusive",
+        "not comparable" if undecided == 0 else "inconclusive",
     )
     return [relu, elu]
 
