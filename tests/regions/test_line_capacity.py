@@ -31,6 +31,7 @@ def test_an_overflow_is_flagged_and_its_counts_are_lower_bounds(x64):
     assert not line.breakpoints(params, jnp.zeros(1), jnp.ones(1), 8).overflow
 
 
+@pytest.mark.slow
 def test_capacity_and_chunks_do_not_change_the_counts(ensemble):
     reference = line.count(ensemble, -1.0, 1.0, compiled=True)
     assert reference.exact.all()

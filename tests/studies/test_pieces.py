@@ -142,6 +142,7 @@ def test_every_figure_is_drawn_and_labelled(dataset):
             assert any(getattr(ax, label)() for ax in figure.figure.axes), figure.name
 
 
+@pytest.mark.slow
 def test_the_smallest_configuration_has_claims_and_figures():
     smallest = pieces.Config(
         initial_widths=(3,),
