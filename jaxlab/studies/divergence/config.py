@@ -84,12 +84,12 @@ class Config:
         (3.25, 0.5),
     )
     frozen_portrait_steps: tuple[int, ...] = _PORTRAIT
-    frozen_precisions: tuple[int, ...] = (8, 11, 14, 17, 18, 19, 20, 21)
+    frozen_precisions: tuple[int, ...] = (8, 11, 17, 18, 19, 20, 21)
     frozen_precision_steps: int = 1_000_000
     frozen_arm_precisions: tuple[int, ...] = (8, 11)
     frozen_arm_steps: int = 50_000
     frozen_stored: tuple[str, ...] = ("float16", "bfloat16")
-    frozen_keys: int = 3
+    frozen_keys: int = 2
     frozen_scheme_steps: int = 20_000
     # Part "published"
     published_problems: tuple[str, ...] = ("1D",)
@@ -113,7 +113,7 @@ class Config:
     pricing_batch: int = 64
     pricing_sample: int = 1024
     digits_formats: tuple[str, ...] = (CONTROL, "bfloat16")
-    digits_steps: int = 1000
+    digits_steps: int = 600
     digits_batch: int = 50
 
 
