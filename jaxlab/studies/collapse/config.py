@@ -2,10 +2,9 @@
 
 import dataclasses
 
+from jaxlab.studies._configs import CONTROL as CONTROL
+from jaxlab.studies._configs import check_control, check_positive, check_some
 from jaxlab.training.precision import NATIVE
-
-CONTROL = "float64"
-"""The format that every other one is compared with."""
 
 FEWEST_GROUPS = 8
 """Fewest groups of K runs from which a share of groups is estimated."""
@@ -107,34 +106,17 @@ class Config:
     ladder_learning_rate: tuple[float, float] = (0.05, 0.01)
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name != "seed" and not _positive(value):
-                raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
+        check_positive(self)
         if set(self.published_widths) - {3, 5, 10}:
             raise ValueError(
                 f"published_widths: got {self.published_widths!r}, expected some of 3, 5, 10"
             )
-        _check_control("underflow_formats", self.underflow_formats)
-        _check_control("ladder_formats", self.ladder_formats)
+        check_control(self, "underflow_formats", "ladder_formats")
+        check_some(self, "ladder_formats", NATIVE)
         if self.ladder_runs < FEWEST_GROUPS:
             raise ValueError(
                 f"ladder_runs: got {self.ladder_runs}, expected at least {FEWEST_GROUPS}"
             )
-        if set(self.ladder_formats) - set(NATIVE):
-            raise ValueError(f"ladder_formats: got {self.ladder_formats!r}, expected of {NATIVE}")
-
-
-def _positive(value: object) -> bool:
-    """Whether a number, or every number in nested tuples that are not empty, is above zero."""
-    if isinstance(value, tuple):
-        return len(value) > 0 and all(map(_positive, value))
-    return isinstance(value, str) or value > 0  # pyright: ignore[reportOperatorIssue]
-
-
-def _check_control(name: str, formats: tuple[str, ...]) -> None:
-    if formats[0] != CONTROL or len(set(formats)) < len(formats):
-        raise ValueError(f"{name}: got {formats!r}, expected {CONTROL!r} first and no format twice")
 
 
 PRESETS = {

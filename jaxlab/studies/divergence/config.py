@@ -2,9 +2,10 @@
 
 import dataclasses
 
-CONTROL = "float64"
-"""The format that every other one is compared with."""
-
+from jaxlab.studies._configs import CONTROL as CONTROL
+from jaxlab.studies._configs import check_control, check_positive, check_some
+from jaxlab.studies.divergence.polynomials import PROBLEMS
+from jaxlab.studies.divergence.problems import ACTIVATIONS
 
 _PORTRAIT = (0, 2, 5, 10, 20, 50, 100, 1000, 3000, 6000, 10_000, 20_000, 30_000, 60_000, 100_000)
 
@@ -116,92 +117,69 @@ class Config:
     digits_steps: int = 600
     digits_batch: int = 50
 
+    def __post_init__(self) -> None:
+        check_positive(self, ("seed", "frozen_portrait_steps", "published_implicit"))
+        check_control(self, "frozen_formats", "heat_formats", "pricing_formats", "digits_formats")
+        check_some(self, "published_problems", PROBLEMS)
+        check_some(self, "published_activations", ACTIVATIONS)
+        check_some(self, "published_tight", self.published_activations)
+
+
+_PAPER = Config(
+    # Part "solvable"
+    # Part "shallow"
+    shallow_groups=100,
+    shallow_group_starts=10,
+    # Part "frozen"
+    frozen_steps=20_000_000,
+    frozen_forms=("log cosh", "softplus", "stable"),
+    frozen_precisions=tuple(range(4, 25)),
+    frozen_precision_steps=8_000_000,
+    frozen_arm_precisions=tuple(range(4, 25)),
+    frozen_arm_steps=2_000_000,
+    frozen_keys=16,
+    frozen_scheme_steps=500_000,
+    # Part "published"
+    published_problems=("1D", "2D", "4D"),
+    published_activations=("softplus", "GELU", "ELU", "swish", "tanh"),
+    published_starts=5,
+    published_until=1e6,
+    published_implicit=True,
+    published_rtol=1e-5,
+    published_tight=("softplus", "GELU"),
+    published_schemes=(
+        "GD float64",
+        "GD float32",
+        "GD bfloat16",
+        "bootstrap float32",
+        "Adam float32",
+    ),
+    published_steps=500_000,
+    # Part "realistic"
+    realistic_starts=5,
+    heat_steps=500_000,
+    heat_batch=1024,
+    heat_sample=16384,
+    pricing_formats=(CONTROL, "float32", "bfloat16"),
+    pricing_steps=500_000,
+    pricing_batch=1024,
+    pricing_sample=16384,
+    digits_formats=(CONTROL, "float32", "bfloat16"),
+    digits_steps=30_000,
+)
 
 PRESETS = {
     "quick": Config(),
-    "paper": Config(
-        # Part "solvable"
-        # Part "shallow"
-        shallow_groups=100,
-        shallow_group_starts=10,
-        # Part "frozen"
-        frozen_steps=20_000_000,
-        frozen_forms=("log cosh", "softplus", "stable"),
-        frozen_precisions=tuple(range(4, 25)),
-        frozen_precision_steps=8_000_000,
-        frozen_arm_precisions=tuple(range(4, 25)),
-        frozen_arm_steps=2_000_000,
-        frozen_keys=16,
-        frozen_scheme_steps=500_000,
-        # Part "published"
-        published_problems=("1D", "2D", "4D"),
-        published_activations=("softplus", "GELU", "ELU", "swish", "tanh"),
-        published_starts=5,
-        published_until=1e6,
-        published_implicit=True,
-        published_rtol=1e-5,
-        published_tight=("softplus", "GELU"),
-        published_schemes=(
-            "GD float64",
-            "GD float32",
-            "GD bfloat16",
-            "bootstrap float32",
-            "Adam float32",
-        ),
-        published_steps=500_000,
-        # Part "realistic"
-        realistic_starts=5,
-        heat_steps=500_000,
-        heat_batch=1024,
-        heat_sample=16384,
-        pricing_formats=(CONTROL, "float32", "bfloat16"),
-        pricing_steps=500_000,
-        pricing_batch=1024,
-        pricing_sample=16384,
-        digits_formats=(CONTROL, "float32", "bfloat16"),
-        digits_steps=30_000,
-    ),
-    "large": Config(
-        # Part "solvable"
-        # Part "shallow"
+    "paper": _PAPER,
+    "large": dataclasses.replace(
+        _PAPER,
         shallow_groups=1000,
-        shallow_group_starts=10,
-        # Part "frozen"
-        frozen_steps=20_000_000,
-        frozen_forms=("log cosh", "softplus", "stable"),
-        frozen_precisions=tuple(range(4, 25)),
-        frozen_precision_steps=8_000_000,
-        frozen_arm_precisions=tuple(range(4, 25)),
-        frozen_arm_steps=2_000_000,
-        frozen_keys=16,
-        frozen_scheme_steps=500_000,
-        # Part "published"
-        published_problems=("1D", "2D", "4D"),
-        published_activations=("softplus", "GELU", "ELU", "swish", "tanh"),
         published_starts=20,
         published_until=1e8,
-        published_implicit=True,
         published_rtol=1e-6,
-        published_tight=("softplus", "GELU"),
-        published_schemes=(
-            "GD float64",
-            "GD float32",
-            "GD bfloat16",
-            "bootstrap float32",
-            "Adam float32",
-        ),
-        published_steps=500_000,
-        # Part "realistic"
         realistic_starts=20,
-        heat_steps=500_000,
-        heat_batch=1024,
         heat_sample=65536,
-        pricing_formats=(CONTROL, "float32", "bfloat16"),
-        pricing_steps=500_000,
-        pricing_batch=1024,
         pricing_sample=65536,
-        digits_formats=(CONTROL, "float32", "bfloat16"),
-        digits_steps=30_000,
     ),
 }
 """Named configurations; the first is the default. ``quick`` runs in two minutes on two cores."""

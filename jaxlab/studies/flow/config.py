@@ -2,8 +2,8 @@
 
 import dataclasses
 
-CONTROL = "float64"
-"""The format that every other one is compared with."""
+from jaxlab.studies._configs import CONTROL as CONTROL
+from jaxlab.studies._configs import check_control, check_positive
 
 _NATIVE = ("float64", "float32", "float16", "bfloat16")
 _SADDLE_ARITHMETICS = (*_NATIVE, *("p=4", "p=5", "p=6", "p=8", "p=11", "p=16", "p=20", "p=24"))
@@ -85,51 +85,40 @@ class Config:
     target_formats: tuple[str, ...] = _NATIVE
     target_records: int = 512
 
+    def __post_init__(self) -> None:
+        check_positive(self)
+        check_control(self, "saddle_arithmetics", "meter_arithmetics", "target_formats")
+        if odd := [n for n in self.saddle_breaks if n % 2]:
+            raise ValueError(f"saddle_breaks: got {odd}, expected even numbers")
+
+
+_PAPER = Config(
+    # Part "limits"
+    limits_batches=100,
+    limits_near_batches=10,
+    limits_stop=1e8,
+    limits_rtol=1e-8,
+    limits_checked=100,
+    limits_tight_rtol=1e-10,
+    # Part "exact"
+    exact_networks=1024,
+    # Part "saddles"
+    saddle_draws=24,
+    saddle_arithmetics=_SADDLE_ARITHMETICS,
+    # Part "invariants"
+    meter_neurons=(4, 8, 16),
+    meter_arithmetics=_METER_ARITHMETICS,
+    meter_starts=32,
+    # Parts "constant", "step", "polynomial"
+    target_stop=1e8,
+    target_starts=24,
+)
 
 PRESETS = {
     "quick": Config(),
-    "paper": Config(
-        # Part "limits"
-        limits_batches=100,
-        limits_near_batches=10,
-        limits_stop=1e8,
-        limits_rtol=1e-8,
-        limits_checked=100,
-        limits_tight_rtol=1e-10,
-        # Part "exact"
-        exact_networks=1024,
-        # Part "saddles"
-        saddle_draws=24,
-        saddle_arithmetics=_SADDLE_ARITHMETICS,
-        # Part "invariants"
-        meter_neurons=(4, 8, 16),
-        meter_arithmetics=_METER_ARITHMETICS,
-        meter_starts=32,
-        # Parts "constant", "step", "polynomial"
-        target_stop=1e8,
-        target_starts=24,
-    ),
-    "large": Config(
-        # Part "limits"
-        limits_neurons=(1, 2, 3, 4, 5, 6, 8, 16),
-        limits_batches=100,
-        limits_near_batches=10,
-        limits_stop=1e10,
-        limits_rtol=1e-8,
-        limits_checked=100,
-        limits_tight_rtol=1e-10,
-        # Part "exact"
-        exact_networks=1024,
-        # Part "saddles"
-        saddle_draws=24,
-        saddle_arithmetics=_SADDLE_ARITHMETICS,
-        # Part "invariants"
-        meter_neurons=(4, 8, 16),
-        meter_arithmetics=_METER_ARITHMETICS,
-        meter_starts=32,
-        # Parts "constant", "step", "polynomial"
-        target_stop=1e8,
-        target_starts=24,
+    "paper": _PAPER,
+    "large": dataclasses.replace(
+        _PAPER, limits_neurons=(1, 2, 3, 4, 5, 6, 8, 16), limits_stop=1e10
     ),
 }
 """Named configurations; the first is the default. ``quick`` runs in two minutes on two cores."""

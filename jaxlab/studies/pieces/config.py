@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxlab.arithmetic import Format, carrier_for
+from jaxlab.studies._configs import check_positive, check_some
 
 POLICIES = (
     "float64",
@@ -126,13 +127,10 @@ class Config:
     emulated_seeds: int = 32
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name not in _NOT_POSITIVE and not _positive(value):
-                raise ValueError(f"{field.name}: got {value!r}, expected positive numbers")
-        _check_some("training_models", self.training_models, MODELS)
-        _check_some("emulated_models", self.emulated_models, MODELS)
-        _check_some("emulated_scopes", self.emulated_scopes, SCOPES)
+        check_positive(self, _NOT_POSITIVE)
+        check_some(self, "training_models", MODELS)
+        check_some(self, "emulated_models", MODELS)
+        check_some(self, "emulated_scopes", SCOPES)
         unknown = set(self.training_policies) - set(POLICIES)
         if unknown or self.training_policies[:1] != POLICIES[:1]:
             raise ValueError(
@@ -144,16 +142,6 @@ class Config:
             raise ValueError(f"training_points: got {points}, expected a power of two, at most 256")
         for precision in self.emulated_precisions:
             _check_emulated(precision, self.emulated_exponent_bits)
-
-
-def _positive(value: object) -> bool:
-    entries = value if isinstance(value, tuple) else (value,)
-    return len(entries) > 0 and all(entry > 0 for entry in entries)  # pyright: ignore[reportOperatorIssue]
-
-
-def _check_some(name: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
-    if not chosen or set(chosen) - set(known):
-        raise ValueError(f"{name}: got {chosen!r}, expected some of {known}")
 
 
 def _check_emulated(precision: int, exponent_bits: int) -> None:

@@ -44,9 +44,7 @@ def _scenarios(dataset: xr.Dataset) -> Figure:
         column[-1].set_xlabel("Adam's steps")
     for ax, label in zip(axes[:, 0], _ROWS.values(), strict=True):
         ax.set_ylabel(label)
-    figure.suptitle(
-        "Adam's norms grow in every scenario, and less in bfloat16, which loses updates"
-    )
+    figure.suptitle("Adam's norms grow in every scenario, and less where bfloat16 loses updates")
     shown = dict.fromkeys(fmt for name in names for fmt in formats(dataset, name))
     figure.legend(
         handles=[
