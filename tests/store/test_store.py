@@ -40,6 +40,14 @@ def test_a_finished_run_loads_as_the_dataset_that_memory_gives(finished_run):
     assert json.loads(loaded.attrs["config"])["limit"] == "inf"
 
 
+def test_a_coordinate_that_no_variable_uses_is_kept(tmp_path):
+    def template(config):
+        return toy.STUDY.template(config).assign_coords(rate=[0.1])
+
+    run = store.create(toy.STUDY._replace(template=template), toy.Config(), tmp_path / "run")
+    assert store.load(run.path).rate.values.tolist() == [0.1]
+
+
 def test_each_cell_has_its_own_chunks(finished_run):
     chunks = sorted(p for p in (finished_run.path / "data.zarr/loss/c").rglob("*") if p.is_file())
     assert len(chunks) == 6

@@ -12,6 +12,7 @@ BAD = [
     (collapse, {"underflow_gains": (1.0, 0.0)}),
     (divergence, {"published_problems": ("3D",)}),
     (divergence, {"published_tight": ("tanh",)}),
+    (divergence, {"published_schemes": ("GD",)}),
     (divergence, {"heat_formats": ("bfloat16",)}),
     (divergence, {"frozen_starts": ((1.0, -1.0),)}),
     (divergence, {"shallow_tolerances": ()}),

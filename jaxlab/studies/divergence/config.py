@@ -4,6 +4,7 @@ import dataclasses
 
 from jaxlab.studies._configs import CONTROL as CONTROL
 from jaxlab.studies._configs import check_control, check_positive, check_some
+from jaxlab.studies.divergence.experiments.schemes import SCHEMES
 from jaxlab.studies.divergence.polynomials import PROBLEMS
 from jaxlab.studies.divergence.problems import ACTIVATIONS
 
@@ -123,6 +124,7 @@ class Config:
         check_some(self, "published_problems", PROBLEMS)
         check_some(self, "published_activations", ACTIVATIONS)
         check_some(self, "published_tight", self.published_activations)
+        check_some(self, "published_schemes", SCHEMES)
 
 
 _PAPER = Config(

@@ -83,7 +83,7 @@ def observe(problem: str, activation: str, networks: Parameters) -> Seen:
     Parameters
     ----------
     problem, activation
-        Names in :data:`polynomials.PROBLEMS` and :data:`polynomials.ACTIVATIONS`.
+        Names in :data:`polynomials.PROBLEMS` and :data:`problems.ACTIVATIONS`.
     networks
         In any native dtype, with a leading axis ``times``.
     """
@@ -117,7 +117,7 @@ def run(
     seed
         Starts, points and minibatches follow from it.
     problem, activation, scheme
-        Names in :data:`polynomials.PROBLEMS`, :data:`polynomials.ACTIVATIONS`, :data:`SCHEMES`.
+        Names in :data:`polynomials.PROBLEMS`, :data:`problems.ACTIVATIONS`, :data:`SCHEMES`.
     starts
         How many.
     steps

@@ -13,7 +13,7 @@ from jaxlab.studies.divergence.freezing.frozen_cures import ADAM_RATE, ARMS, ARR
 from jaxlab.studies.divergence.freezing.frozen_law import half_gap
 
 _REFERENCE = "shared/reference/divergence.md, A.4 (5): descents from (1, 1), rate 0.1, t = 2e5"
-_DERIVED = "derived for jaxlab: dry friction, see jaxlab/studies/divergence/frozen_law.py"
+_DERIVED = "derived for jaxlab: dry friction, see freezing/frozen_law.py"
 _QUESTION = "question of jaxlab; the same start in every format"
 
 _PRINTED = {
