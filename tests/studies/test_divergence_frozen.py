@@ -11,7 +11,7 @@ from jaxlab.studies.divergence.config import Config
 from jaxlab.studies.divergence.freezing import claims_frozen, figures_frozen, frozen, frozen_cures
 from jaxlab.studies.divergence.freezing.frozen_descent import descend
 from jaxlab.studies.divergence.freezing.frozen_law import gradient, half_gap, stopping_weight
-from jaxlab.studies.divergence.problems import Pair
+from jaxlab.studies.divergence.problems import Pair, pair_risk
 
 TINY = Config(
     frozen_steps=2000,
@@ -39,7 +39,7 @@ def test_a_descent_takes_the_steps_of_train_bit_for_bit(fmt):
     start = Pair(jnp.asarray(1, fmt), jnp.asarray(1, fmt))
 
     def loss(params, data):
-        return frozen.risk(frozen.FORMS["log cosh"], params)
+        return pair_risk(params, output=frozen.FORMS["log cosh"])
 
     expected = training.train(
         loss,
@@ -83,7 +83,7 @@ def test_a_fixed_point_and_a_cycle_are_found_with_their_periods():
 
 def test_the_closed_gradient_is_the_derivative_of_every_formula():
     for output in frozen.FORMS.values():
-        entries = jax.grad(lambda p, output=output: frozen.risk(output, p))(
+        entries = jax.grad(lambda p, output=output: pair_risk(p, output=output))(
             Pair(jnp.asarray(1.7), jnp.asarray(1.3))
         )
         np.testing.assert_allclose(entries, gradient(1.7, 1.3), rtol=1e-9)

@@ -55,6 +55,9 @@ class Pair(NamedTuple):
     slope: Float[Array, ""]
 
 
+PairOutput = Callable[[Pair, Float[Array, " points"]], Float[Array, " points"]]
+
+
 def uniform(dtype: jnp.dtype, nodes: int = NODES) -> tuple[Array, Array]:
     """Nodes and weights of Gauss's rule for the uniform probability on [-1, 1].
 
@@ -91,7 +94,9 @@ def pair_output(params: Pair, x: Float[Array, " points"]) -> Float[Array, " poin
     return params.weight * (both - jnp.asarray(2 * np.log(2), x.dtype))
 
 
-def pair_risk(params: Pair, nodes: int = NODES) -> Float[Array, ""]:
+def pair_risk(
+    params: Pair, nodes: int = NODES, output: PairOutput = pair_output
+) -> Float[Array, ""]:
     """Risk ``E (N(x) - x**2)**2`` of the two-parameter network.
 
     It has no minimum: it falls to 0 along the valley ``a b**2 = 4``, as ``1/(3969 a**2)``.
@@ -99,9 +104,11 @@ def pair_risk(params: Pair, nodes: int = NODES) -> Float[Array, ""]:
     Parameters
     ----------
     params
-        Any floating dtype; everything is computed in it, and ``jax.nn.softplus`` is the formula.
+        Any floating dtype; everything is computed in it, Gauss's rule included.
     nodes
         Of Gauss's rule, static.
+    output
+        The formula of the network, static: formats tell equal ones apart.
 
     Examples
     --------
@@ -109,7 +116,7 @@ def pair_risk(params: Pair, nodes: int = NODES) -> Float[Array, ""]:
     0.1146
     """
     x, mass = uniform(jnp.result_type(params.weight), nodes)
-    residual = pair_output(params, x) - x * x
+    residual = output(params, x) - x * x
     return jnp.sum(mass * residual * residual)
 
 

@@ -21,9 +21,7 @@ from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.divergence.config import CONTROL, Config
 from jaxlab.studies.divergence.freezing.frozen_descent import Descent, descend
-from jaxlab.studies.divergence.problems import Pair, pair_output, uniform
-
-Output = Callable[[Pair, Float[Array, " points"]], Float[Array, " points"]]
+from jaxlab.studies.divergence.problems import Pair, PairOutput, pair_output, pair_risk
 
 
 def _log_cosh(params: Pair, x: Float[Array, " points"]) -> Float[Array, " points"]:
@@ -36,7 +34,11 @@ def _stable(params: Pair, x: Float[Array, " points"]) -> Float[Array, " points"]
     return params.weight * (size + rest)
 
 
-FORMS: Mapping[str, Output] = {"log cosh": _log_cosh, "softplus": pair_output, "stable": _stable}
+FORMS: Mapping[str, PairOutput] = {
+    "log cosh": _log_cosh,
+    "softplus": pair_output,
+    "stable": _stable,
+}
 """One network: ``2 a log(cosh(b x / 2))``, two softpluses, ``|b x| + 2 log(1 + exp(-|b x|))``."""
 
 MAIN = "log cosh"
@@ -139,19 +141,6 @@ def compute(config: Config, cell: Cell) -> Values:
     return values
 
 
-def risk(output: Output, params: Pair) -> Float[Array, ""]:
-    """``E (N(x) - x**2)**2`` with everything, Gauss's rule included, in the dtype of ``params``.
-
-    Examples
-    --------
-    >>> round(float(risk(FORMS["log cosh"], Pair(jnp.array(1.0), jnp.array(1.0)))), 4)
-    0.1146
-    """
-    x, mass = uniform(jnp.result_type(params.weight))
-    residual = output(params, x) - x * x
-    return jnp.sum(mass * residual * residual)
-
-
 def iterates(found: Descent) -> Float[np.ndarray, "*checkpoints 2"]:
     """Parameters at the checkpoints, in float64."""
     return np.stack([np.asarray(leaf, np.float64) for leaf in found.params], axis=-1)
@@ -160,7 +149,7 @@ def iterates(found: Descent) -> Float[np.ndarray, "*checkpoints 2"]:
 @functools.cache
 def _native(form: str, fmt: str) -> Callable[..., Descent]:
     """``(rate, start, checkpoints) -> Descent``, compiled once per number of checkpoints."""
-    slope = jax.grad(functools.partial(risk, FORMS[form]))
+    slope = jax.grad(functools.partial(pair_risk, output=FORMS[form]))
 
     @jax.jit
     def run(rate: Array, start: Pair, steps: Array) -> Descent:
@@ -174,7 +163,7 @@ def _native(form: str, fmt: str) -> Callable[..., Descent]:
 
 @functools.cache
 def _gradients(form: str) -> Callable[[Pair], Pair]:
-    return jax.jit(jax.vmap(jax.grad(functools.partial(risk, FORMS[form]))))
+    return jax.jit(jax.vmap(jax.grad(functools.partial(pair_risk, output=FORMS[form]))))
 
 
 def _computed(form: str, params: Pair) -> np.ndarray:
@@ -201,7 +190,7 @@ def observe(points: Float[np.ndarray, "*points 2"]) -> dict[str, np.ndarray]:
 @functools.cache
 def _observer() -> Callable[[Array], dict[str, Array]]:
     def value(point: Array) -> Array:
-        return risk(FORMS[MAIN], Pair(point[0], point[1]))
+        return pair_risk(Pair(point[0], point[1]), output=FORMS[MAIN])
 
     def one(point: Array) -> dict[str, Array]:
         bends = jax.hessian(value)(point)
@@ -221,7 +210,7 @@ def _flows(config: Config) -> Values:
     times = config.frozen_rate * checkpoints(config.frozen_steps)
     follow = jax.jit(
         lambda start: flows.integrate(
-            functools.partial(risk, FORMS[MAIN]), start, times, rtol=1e-9, atol=1e-12
+            functools.partial(pair_risk, output=FORMS[MAIN]), start, times, rtol=1e-9, atol=1e-12
         )
     )
 

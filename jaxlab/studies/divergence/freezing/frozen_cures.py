@@ -35,11 +35,10 @@ from jaxlab.studies.divergence.freezing.frozen import (
     checkpoints,
     iterates,
     observe,
-    risk,
 )
 from jaxlab.studies.divergence.freezing.frozen_descent import Descent, descend
 from jaxlab.studies.divergence.freezing.frozen_law import stopping_weight
-from jaxlab.studies.divergence.problems import Pair
+from jaxlab.studies.divergence.problems import Pair, pair_risk
 
 ARMS = ("gradient", "step")
 BOUNDS = ("about to move", "just moved")
@@ -53,7 +52,7 @@ ARRIVAL = 1.45
 """``a`` where descents from (1, 1) have come into the valley and turned along it."""
 
 _FORMAT = functools.partial(Format.ieee, exponent_bits=8)
-_slope = jax.grad(functools.partial(risk, FORMS[MAIN]))
+_slope = jax.grad(functools.partial(pair_risk, output=FORMS[MAIN]))
 
 
 def stopping_template(config: Config) -> xr.Dataset:
