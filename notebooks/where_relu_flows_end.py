@@ -59,8 +59,8 @@ plt.show()
 # %% [markdown]
 # ## 2. Two hundred flows
 #
-# From N(0, 1) starts, with three neurons, to t = 10,000. Every flow ends at one of the two critical
-# risks, or is still falling; a flow without active neurons is stuck at the best constant, 1/12.
+# From N(0, 1) starts, with three neurons, to t = 10,000. A flow falls to 0, or, once no neuron is
+# active, it is stuck at the best constant, 1/12. At the saddle, 1/972, none ends.
 
 # %%
 times = jl.flows.log_times(1e4, 1, 1.0)
@@ -85,6 +85,7 @@ for risk in zigzag.risks(3):
         transform=ax.get_xaxis_transform(),
     )
 ax.set(xlabel="log10 of the risk at t = 10,000 (dotted: critical risks)", ylabel="flows")
+ax.set_title("Flows end at 0 or at 1/12", pad=18)
 plt.show()
 at_constant = np.abs(final - 1 / 12) < 1e-8
 print(f"{at_constant.sum()} of 200 end at 1/12, {np.sum(final < 1e-6)} below 1e-6")
@@ -131,7 +132,7 @@ for push, risks in zip(pushes, np.asarray(escapes.loss), strict=True):
 ax.set(
     xlabel="flow time t",
     ylabel="risk x 972",
-    title=f"Least eigenvalue of the Hessian: {curvature[0]:.4f}",
+    title=f"The smaller the push, the later it leaves (least eigenvalue {curvature[0]:.4f})",
 )
 ax.legend(frameon=False, fontsize=8)
 plt.show()
