@@ -198,8 +198,8 @@ for fmt, path in descents.items():
 # %% [markdown]
 # ## 6. Whose fault is it, and what helps?
 #
-# It is the sum `a + update` that is lost. Keep a float32 master copy beside bfloat16 parameters, and
-# the descent moves again. It does not follow the flow, though: its gradient is still computed in
+# It is the sum `a + update` that is lost. Keep a float32 master copy beside bfloat16 parameters,
+# and the descent moves again. It does not follow the flow, though: its gradient is still computed in
 # bfloat16, and how much of the lag is the gradient's fault is what `jaxlab run divergence` tells
 # apart.
 
