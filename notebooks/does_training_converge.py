@@ -199,9 +199,9 @@ for fmt, path in descents.items():
 # ## 6. Whose fault is it, and what helps?
 #
 # It is the sum `a + update` that is lost. Keep a float32 master copy beside bfloat16 parameters,
-# and the descent moves again. It does not follow the flow, though: its gradient is still computed in
-# bfloat16, and how much of the lag is the gradient's fault is what `jaxlab run divergence` tells
-# apart.
+# and the descent moves again. It does not follow the flow, though: its gradient is still computed
+# in bfloat16, and how much of the lag is the gradient's fault is what `jaxlab run divergence`
+# tells apart.
 
 # %%
 mixed = jl.training.Policy("bfloat16", "bfloat16", "float32", "float32")
