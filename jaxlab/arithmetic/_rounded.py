@@ -30,6 +30,7 @@ def rounded(
     exempt: Collection[str] = (),
     parts: Collection[str] = PARTS,
     carrier: Any = None,
+    double_rounding: bool = False,
     key: Any = None,
 ) -> Callable[..., Any]:
     """Transform a function so that every floating-point operation in it rounds once to a format.
@@ -63,6 +64,9 @@ def rounded(
         Which roundings take place, of :data:`PARTS`; for ablations.
     carrier
         ``"float32"`` or ``"float64"``; None for the narrowest sound one, see :func:`carrier_for`.
+    double_rounding
+        Whether formats of more than 25 bits may be emulated in float64: every operation is then
+        rounded twice, and errs by up to ``u (1 + 2**(p - 53))``, see :func:`carrier_for`.
     key
         Typed key, needed by the stochastic modes. Every operation and iteration draws anew; the
         same key gives the same roundings.
@@ -121,7 +125,11 @@ def rounded(
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise ValueError(f"parts: got {sorted(unknown)}, expected some of {PARTS}")
-    dtypes = [carrier_for(a.format, carrier) for a in (forward, back) if a.format is not None]
+    dtypes = [
+        carrier_for(a.format, carrier, double_rounding)
+        for a in (forward, back)
+        if a.format is not None
+    ]
 
     @functools.wraps(fn)
     def run(*args, **kwargs):

@@ -20,7 +20,7 @@ _WIDE = (float32, float64)
 _UINT = {"float32": np.uint32, "float64": np.uint64}
 
 
-def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
+def carrier_for(fmt: Format, carrier: Any = None, double_rounding: bool = False) -> np.dtype:
     """The dtype in which arithmetic of ``fmt`` is emulated, after a check that it is sound.
 
     An operation ``+ - * / sqrt`` on two numbers of precision ``p``, correctly rounded to the
@@ -37,6 +37,10 @@ def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
         subnormals of the carrier to zero, and an overflow of the carrier would become infinity in
         every rounding mode. ``carrier="float32"`` for bfloat16, whose exponents are float32's, is
         sound but for those two; it is faster, and must be asked for.
+    double_rounding
+        Accept, and choose, float64 for any format that it holds. With fewer than ``2p + 2`` bits
+        every operation is rounded twice, and errs by up to ``u (1 + 2**(p - 53))`` relative to the
+        exact result instead of ``u``: the standard model still, not the format's own arithmetic.
 
     Raises
     ------
@@ -51,6 +55,13 @@ def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
     """
     if not (fmt.signed and fmt.zero):
         raise ValueError(f"fmt: got {fmt.name}, a format of scales; expected one with sign and 0")
+    if double_rounding:
+        if carrier not in (None, "float64") or not float64.holds(fmt):
+            raise ValueError(
+                f"double_rounding: got carrier {carrier!r} for {fmt.name}, expected float64 and a "
+                "format that it holds"
+            )
+        return _dtype(float64)
     if carrier is None:
         for wide in _WIDE:
             if _innocuous(fmt, wide) and _roomy(fmt, wide):
@@ -58,7 +69,8 @@ def carrier_for(fmt: Format, carrier: Any = None) -> np.dtype:
         raise ValueError(
             f"fmt: got {fmt.name} with p = {fmt.precision}, but no carrier has the precision "
             f"P >= 2p + 2 = {2 * fmt.precision + 2} and the range that make emulation exact; "
-            "expected p <= 25 and at most 9 exponent bits (float64 can only be run natively)"
+            "expected p <= 25 and at most 9 exponent bits, or double_rounding=True "
+            "(float64 itself can only be run natively)"
         )
     wide = as_format(carrier)
     if wide not in _WIDE:

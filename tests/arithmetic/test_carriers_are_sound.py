@@ -1,13 +1,14 @@
 """A carrier is wide enough for one rounding to stay one rounding, or it is refused."""
 
 import dataclasses
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.arithmetic import Format, as_format, carrier_for, rounded
+from jaxlab.arithmetic import Format, as_format, carrier_for, round_to, rounded
 from tests.arithmetic import oracle, rational_numbers
 
 
@@ -111,3 +112,32 @@ def test_a_float64_argument_is_rounded_once():
         outside = rounded(jnp.negative, fmt)(x)  # x64 off: a float64 array is still one
         assert outside.dtype == np.float64
         assert inside == float(outside) == -(1 + 2.0**-7)
+
+
+def test_double_rounding_keeps_the_standard_model_with_a_slightly_larger_unit(x64):
+    fmt = Format.ieee(exponent_bits=11, precision=40)
+    rng = np.random.default_rng(0)
+    x, y = (round_to(jnp.asarray(values), fmt) for values in rng.random((2, 2000)))
+    products = jax.jit(rounded(jnp.multiply, fmt, double_rounding=True))(x, y)
+    unit = Fraction(1, 2**40)
+    errors = [
+        abs(Fraction(float(got)) / (Fraction(float(a)) * Fraction(float(b))) - 1) / unit
+        for a, b, got in zip(x, y, products, strict=True)
+    ]
+    assert 0.95 < max(errors) <= 1 + Fraction(1, 2**13)
+
+
+def test_double_rounding_rounds_twice(x64):
+    # 1 + 2**-40 + 2**-79 lies above the midpoint of two numbers of 40 bits, and float64 does not
+    # see it.
+    fmt = Format.ieee(exponent_bits=11, precision=40)
+    add = rounded(jnp.add, fmt, double_rounding=True)
+    assert float(add(jnp.float64(1.0), jnp.float64(2.0**-40 * (1 + 2.0**-39)))) == 1.0
+
+
+def test_double_rounding_is_refused_in_a_carrier_that_cannot_hold_the_format():
+    with pytest.raises(ValueError, match="double_rounding: got carrier 'float32'"):
+        rounded(jnp.sin, Format.ieee(exponent_bits=5, precision=20), carrier="float32",
+                double_rounding=True)  # fmt: skip
+    with pytest.raises(ValueError, match="double_rounding: got carrier None for e15p64"):
+        rounded(jnp.sin, Format.ieee(exponent_bits=15, precision=64), double_rounding=True)
