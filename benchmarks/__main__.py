@@ -22,6 +22,7 @@ NAMES = (
     "death",
     "ensemble",
     "flows",
+    "inverse",
 )
 
 

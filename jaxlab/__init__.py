@@ -12,6 +12,8 @@
     How a model moves: precision policies, updates, ensembles of random initialisations.
 ``jl.flows``
     The limit of small steps: the exact risk of shallow ReLU networks, its critical points.
+``jl.inverse``
+    Stable networks for inverse problems: FIRENETs, worst-case perturbations, the non-computable.
 ``jl.studies``
     Published claims, run and judged.
 
@@ -20,6 +22,7 @@ Importing jaxlab changes no JAX configuration and touches no device.
 
 from jaxlab import arithmetic as arithmetic
 from jaxlab import flows as flows
+from jaxlab import inverse as inverse
 from jaxlab import networks as networks
 from jaxlab import regions as regions
 from jaxlab import training as training

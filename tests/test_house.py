@@ -15,6 +15,7 @@ ROOMS = (
     "regions",
     "training",
     "flows",
+    "inverse",
     "studies",
     "store",
     "report",

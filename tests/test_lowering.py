@@ -48,6 +48,20 @@ def flow(key, solver):
     )
 
 
+def operator():
+    inverse = jl.inverse
+    sampled = inverse.operators.restricted(inverse.transforms.walsh(2), np.eye(8, dtype=bool))
+    return inverse.operators.compose(sampled, inverse.wavelets.synthesis(2, 2, 2))
+
+
+def reconstruct(y, form="step"):
+    return jl.inverse.firenet(operator(), y, lam=0.1, restarts=2, iterations=3, form=form).solution
+
+
+def image(key):
+    return jax.random.normal(key, (8, 8))
+
+
 KERNELS = {
     "round_to": lambda key: jl.arithmetic.round_to(jnp.ones(3), "bfloat16"),
     "round_to, stochastic": lambda key: jl.arithmetic.round_to(
@@ -97,6 +111,28 @@ KERNELS = {
         network(key, (2, *WIDTHS[1:])), jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 50
     ),
     "train": train,
+    "fourier": lambda key: jl.inverse.transforms.fourier(2).adjoint(image(key)),
+    "ellipses": lambda key: jl.inverse.images.ellipses(key, 8),
+    "psnr": lambda key: jl.inverse.images.psnr(image(key), jnp.ones((8, 8))),
+    "operator norm": lambda key: (
+        jl.inverse.operators.norm(key, operator(), image(key)),
+        jl.inverse.operators.adjoint_defect(key, operator(), image(key)),
+    ),
+    "firenet": lambda key: reconstruct(image(key)),
+    "firenet, gradient": lambda key: jax.grad(lambda y: jnp.sum(reconstruct(y, "data") ** 2))(
+        image(key)
+    ),
+    "firenet, rounded": lambda key: jl.arithmetic.rounded(reconstruct, "bf16")(image(key)),
+    "objective": lambda key: jl.inverse.objective(operator(), image(key), image(key), 0.1),
+    "worst case": lambda key: jl.inverse.perturbations.worst_case(
+        key, reconstruct, image(key), radius=0.1, steps=2, rate=0.1, momentum=0.9, restarts=2
+    ),
+    "lista": lambda key: jl.inverse.lista.apply(
+        jl.inverse.lista.init(key, np.ones((2, 3)), 2), np.ones((2, 3)), jnp.ones(2)
+    ),
+    "unet": lambda key: jl.inverse.unet.apply(
+        jl.inverse.unet.init(key, features=2, levels=2), image(key)
+    ),
 }
 
 

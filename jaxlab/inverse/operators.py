@@ -88,7 +88,8 @@ def restricted(operator: Operator, mask: Bool[Any, "..."]) -> Operator:
     Array([1., 0., 1.], dtype=float32)
     """
 
-    def keep(y: Array) -> Array:
+    def keep(y: Any) -> Array:
+        y = jnp.asarray(y)
         if jnp.shape(mask) != y.shape:
             raise ValueError(
                 f"mask: got shape {jnp.shape(mask)}, expected that of the measurements, {y.shape}"

@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
+from jaxlab.inverse.proximal import ball, norm, scaled
+
 Number = float | Float[Array, ""]
 Field = Inexact[Array, "..."]
 
@@ -68,8 +70,8 @@ def worst_case(
     *,
     radius: Number,
     steps: int,
-    rate: Number = 0.5,
-    momentum: Number = 0.9,
+    rate: Number = 1.0,
+    momentum: Number = 0.5,
     restarts: int = 1,
 ) -> Worst:
     """Search the largest ``||fn(x + r) - fn(x)||_2`` over ``||r||_2 <= radius``.
@@ -86,7 +88,7 @@ def worst_case(
     x
         Where it is perturbed. ``r`` has its dtype: for tiny radii, mind the rounding of ``x + r``.
     radius
-        Of the ball.
+        Of the ball, positive.
     steps
         Evaluations of ``fn`` with its gradient, per restart.
     rate
@@ -108,11 +110,11 @@ def worst_case(
     starts = jax.vmap(lambda k: sphere(k, x, radius))(jax.random.split(key, restarts))
 
     def move(place: Field, gradient: Field) -> Field:
-        size = jnp.maximum(norm(gradient), jnp.finfo(radius.dtype).tiny)
-        return place + (rate * radius / size) * gradient
+        size = norm(gradient)
+        return place + scaled(rate * radius / jnp.where(size > 0, size, 1), gradient)
 
     def inside(r: Field) -> Field:
-        return r * jnp.minimum(1, radius / jnp.maximum(norm(r), radius))
+        return scaled(radius, ball(scaled(1 / radius, r)))
 
     return _search(fn, x, starts, 0.0, move, inside, momentum, steps)
 
@@ -174,22 +176,7 @@ def sphere(key: Key[Array, ""], like: Field, radius: Number) -> Field:
     0.5
     """
     direction = jax.random.normal(key, like.shape, like.dtype)
-    return direction * (radius / norm(direction))
-
-
-def norm(v: Field) -> Float[Array, ""]:
-    """Euclidean norm of all entries; its gradient at zero is not a number.
-
-    Examples
-    --------
-    >>> float(norm(jnp.array([[3.0], [4.0]])))
-    5.0
-    """
-    return jnp.sqrt(2 * _half_square(v))
-
-
-def _half_square(v: Field) -> Float[Array, ""]:
-    return jnp.sum(jnp.real(v) ** 2 + jnp.imag(v) ** 2) / 2
+    return scaled(radius / norm(direction), direction)
 
 
 def _search(
@@ -206,7 +193,7 @@ def _search(
     reference = fn(x)
 
     def objective(r: Field) -> Array:
-        return _half_square(fn(x + r) - reference) - price * _half_square(r)
+        return (norm(fn(x + r) - reference) ** 2 - price * norm(r) ** 2) / 2
 
     def step(state: _Climb, _: None) -> tuple[_Climb, None]:
         ahead = inside(state.place + momentum * (state.place - state.previous))
@@ -228,11 +215,15 @@ def _search(
         return jax.lax.scan(step, begin, length=steps)[0]
 
     found = jax.vmap(climb)(starts)
-    best = found.best[jnp.argmax(found.value)]
     sizes = jax.vmap(norm)(found.best)
     changes = jnp.sqrt(2 * found.value + price * sizes**2)
-    quotients = jnp.where(sizes > 0, changes / jnp.where(sizes > 0, sizes, 1), 0)
+    quotients = changes / jnp.where(sizes > 0, sizes, 1)
     first = jnp.argmax(found.value)
     return Worst(
-        best, changes[first], quotients[first], changes, quotients, found.broken.astype(jnp.int32)
+        found.best[first],
+        changes[first],
+        quotients[first],
+        changes,
+        quotients,
+        found.broken.astype(jnp.int32),
     )
