@@ -19,8 +19,9 @@ class Certificate(NamedTuple):
     least_singular_value
         ``sigma_min(A_S)`` of the columns of the support.
     stability
-        ``1 / sigma_min(A_S)``: with the right support and signs, measurements wrong by ``e`` move
-        the solution by at most this times ``||e||``.
+        ``1 / sigma_min(A_S)``: measurements wrong by a small ``e`` in the range of ``A_S`` move the
+        minimiser by ``pinv(A_S) e``, that is by at most this times ``||e||``. Other ``e`` may move
+        it further, off the support: see :meth:`bound`.
     worst_measurement
         The unit vector ``e`` that attains it, of the shape of the measurements.
     lam_max
@@ -29,6 +30,8 @@ class Certificate(NamedTuple):
         is below 1.
     off_support
         ``max |A^H v|_i / w_i`` off the support.
+    least_weight
+        The smallest weight off the support.
     """
 
     support: np.ndarray
@@ -37,11 +40,38 @@ class Certificate(NamedTuple):
     worst_measurement: np.ndarray
     lam_max: float
     off_support: float
+    least_weight: float
 
     @property
     def exact(self) -> bool:
         """Whether ``z`` is certified as the only minimiser for every ``lam <= lam_max``."""
         return self.least_singular_value > 0 and self.off_support < 1
+
+    def bound(self, lam: float, norm: float = 1.0) -> float:
+        """What the distance of a minimiser from ``z`` can be at most, over ``||y - A z||``.
+
+        For measurements wrong by any ``e``, large or small. From ``F(minimiser) <= F(z)`` and the
+        dual vector, with ``t = lam / lam_max``, ``g = off_support`` and ``s = sigma_min(A_S)``:
+        ``1 / s + (1 + t) max(1 / (s (1 - t)), (1 + norm / s) / (lam (1 - g) least_weight))``. It is
+        not sharp.
+
+        Parameters
+        ----------
+        lam
+            Of the square-root LASSO, positive.
+        norm
+            At least ``||A||``.
+
+        Returns
+        -------
+        The bound; infinite unless ``z`` is certified and ``lam < lam_max``.
+        """
+        share = lam / self.lam_max
+        if not (self.exact and share < 1):
+            return float("inf")
+        off = lam * (1 - self.off_support) * self.least_weight
+        spread = max(self.stability / (1 - share), (1 + norm * self.stability) / off)
+        return self.stability + (1 + share) * spread
 
 
 def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
@@ -95,7 +125,8 @@ def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
         sign = weight[support] * values / np.abs(values)
         dual = left @ ((right @ sign) / singular)
         back = operator.adjoint(jnp.asarray(dual.reshape(rows.shape[1:])))
-    off = np.delete(np.abs(np.asarray(back)).ravel() / weight, support)
+    others = np.delete(weight, support)
+    off = np.delete(np.abs(np.asarray(back)).ravel(), support) / others
     return Certificate(
         support,
         float(singular[-1]),
@@ -103,4 +134,5 @@ def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
         left[:, -1].reshape(rows.shape[1:]),
         float(1 / np.linalg.norm(dual)),
         float(off.max(initial=0.0)),
+        float(others.min(initial=np.inf)),
     )

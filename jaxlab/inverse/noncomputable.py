@@ -32,7 +32,7 @@ Row = tuple[Fraction, Fraction]
 
 
 class Problem(NamedTuple):
-    """A member of the family: ``A z = y``, and where ``|z|_1 + |A z - y|_2`` is least.
+    """A member of the family: measurements ``y``, and where ``|z|_1 + |A z - y|_2`` is least.
 
     Attributes
     ----------
@@ -129,8 +129,9 @@ def problem(
     transformed
         Multiply ``A`` and ``y`` by :func:`cosines`, which hides the structure and rounds.
     fmt
-        Format whose numbers ``A`` and ``y`` are, rounded once from the reals; with the transform
-        once more from float64. The minimiser is that of the reals, in float64.
+        Format whose numbers ``A`` and ``y`` are: the two entries rounded once from the reals, the
+        second block from float64; with the transform, its float64 result is rounded again. The
+        minimiser is that of the reals, in float64.
 
     Returns
     -------
@@ -246,7 +247,8 @@ def tiers(digits: int, gaps: tuple[Fraction, Fraction], which: tuple[int, int]) 
 def vertices(rows: tuple[Row, ...]) -> tuple[Fraction, ...]:
     """Minimiser of ``|z|_1 + |A z - 1|_2`` for rows of two entries; in a tie, the midpoint.
 
-    Each row's solution has its mass on the larger entry: exact, whatever the rows are.
+    Each row's solution has its mass on the larger entry. That is exact for positive rows whose
+    larger entries ``a`` satisfy ``sum 1 / a**2 <= 1``: then a residual costs more than it saves.
 
     Examples
     --------
