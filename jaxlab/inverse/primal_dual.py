@@ -72,7 +72,8 @@ def chambolle_pock(
 
     Returns
     -------
-    The ergodic mean of the ``p`` primal iterates, of ``start``'s shape and dtype.
+    The ergodic mean of the ``p`` primal iterates, of ``start``'s shape and dtype. Their sum is
+    formed in that dtype too: with more iterations than ``1 / u`` it stagnates (256 in bfloat16).
 
     Raises
     ------

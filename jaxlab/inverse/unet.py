@@ -26,7 +26,7 @@ from jaxlab.networks import mlp
 from jaxlab.networks.mlp import Layer
 
 Block = tuple[Layer, Layer]
-"""Two convolutions; a kernel is a weight ``[9 inputs, outputs]``, row by row of the 3 x 3 pixels."""
+"""Two convolutions; a weight is ``[9 inputs, outputs]``, the 3 x 3 pixels row by row."""
 
 
 class UNet(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from jaxlab.studies import barrier as barrier
 from jaxlab.studies import collapse as collapse
 from jaxlab.studies import divergence as divergence
 from jaxlab.studies import flow as flow
@@ -13,6 +14,7 @@ from jaxlab.studies._study import Study as Study
 from jaxlab.studies._study import run as run
 
 REGISTRY: Mapping[str, Study] = {
-    study.name: study for study in (pieces.STUDY, collapse.STUDY, divergence.STUDY, flow.STUDY)
+    study.name: study
+    for study in (pieces.STUDY, collapse.STUDY, divergence.STUDY, barrier.STUDY, flow.STUDY)
 }
 """Every study by name."""

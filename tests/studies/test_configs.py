@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxlab.studies import collapse, divergence, flow, pieces
+from jaxlab.studies import barrier, collapse, divergence, flow, pieces
 
 BAD = [
     (pieces, {"training_models": ("He", "unknown")}),
@@ -16,6 +16,8 @@ BAD = [
     (divergence, {"heat_formats": ("bfloat16",)}),
     (divergence, {"frozen_starts": ((1.0, -1.0),)}),
     (divergence, {"shallow_tolerances": ()}),
+    (barrier, {"staircase_digits": (1, 3)}),
+    (barrier, {"resolution_arithmetics": ("float32",)}),
     (flow, {"saddle_breaks": (2, 3)}),
     (flow, {"target_formats": ("float64", "float64")}),
     (flow, {"limits_flows": -1}),
