@@ -9,6 +9,7 @@ from jaxlab.arithmetic import bfloat16
 from jaxlab.arithmetic.accumulators import blocked, sequential
 from jaxlab.arithmetic.contractions import conv_general_dilated
 from tests.arithmetic import accumulation_oracle as oracle
+from tests.products import every
 
 GEOMETRY = (
     "window_strides",
@@ -56,8 +57,7 @@ def integers(shape, seed):
     return jnp.asarray(np.random.default_rng(seed).integers(-2, 3, shape).astype(np.float32))
 
 
-@pytest.mark.parametrize("order", ["exact", "sequential", "pairwise"])
-@pytest.mark.parametrize("case", CASES)
+@every(case=CASES, order=["exact", "sequential", "pairwise"])
 def test_every_geometry_sums_the_right_terms(case, order):
     left, right, *rest = CASES[case]
     geometry = dict(zip(GEOMETRY, rest, strict=True))

@@ -9,6 +9,7 @@ from jaxlab.arithmetic import as_format, round_to
 from jaxlab.arithmetic.accumulators import blocked, exact, kahan, pairwise, sequential, tensor_core
 from jaxlab.arithmetic.bounds import accumulation_bound, gamma_probabilistic, probability
 from jaxlab.arithmetic.contractions import dot_general, reduce_sum
+from tests.products import every
 
 MATRIX_PRODUCT = (((1,), (0,)), ((), ()))
 ORDERS = {
@@ -39,9 +40,7 @@ def scaled_errors(x, y, how, fmt, rounding="nearest_even"):
     return np.abs(got - x @ y) / (np.abs(x) @ np.abs(y))
 
 
-@pytest.mark.parametrize("rounding", ["nearest_even", "up"])
-@pytest.mark.parametrize("fmt", ["bfloat16", "float16", "float32"])
-@pytest.mark.parametrize("name", ORDERS)
+@every(name=ORDERS, fmt=["bfloat16", "float16", "float32"], rounding=["nearest_even", "up"])
 def test_no_error_exceeds_its_bound(name, fmt, rounding):
     how = ORDERS[name]
     rng = np.random.default_rng(0)
@@ -52,8 +51,7 @@ def test_no_error_exceeds_its_bound(name, fmt, rounding):
         assert errors.max() > 0
 
 
-@pytest.mark.parametrize("fmt", ["bfloat16", "float16"])
-@pytest.mark.parametrize("name", ORDERS)
+@every(name=ORDERS, fmt=["bfloat16", "float16"])
 def test_the_worst_sums_we_know_obey_their_bound_too(name, fmt):
     # 1 followed by terms just above and just below half its spacing; and many equal terms.
     how, u = ORDERS[name], as_format(fmt).unit_roundoff

@@ -18,6 +18,7 @@ from jaxlab.arithmetic.accumulators import (
 )
 from jaxlab.arithmetic.contractions import cumsum, dot_general, reduce_sum
 from tests.arithmetic import accumulation_oracle as oracle
+from tests.products import every
 
 NARROW = Format("p5", 5, -126, 126)
 LAST_BY_FIRST = (((1,), (0,)), ((), ()))
@@ -58,8 +59,7 @@ def test_every_prefix_of_a_running_sum_is_the_sum_of_that_prefix(name):
         assert np.array_equal(got[:, n - 1], oracle.sums(np.asarray(x)[:, :n], how, bfloat16)), n
 
 
-@pytest.mark.parametrize("name", ORDERS)
-@pytest.mark.parametrize("n", [1, 8, 9, 101])
+@every(name=ORDERS, n=[1, 8, 9, 101])
 def test_sums_of_any_length_follow_the_definition(name, n):
     how = ORDERS[name]
     x = inputs(bfloat16, (n, 5), n, reach(how))
@@ -67,8 +67,7 @@ def test_sums_of_any_length_follow_the_definition(name, n):
     assert np.array_equal(got, oracle.sums(np.asarray(x).T, how, bfloat16))
 
 
-@pytest.mark.parametrize("name", ORDERS)
-@pytest.mark.parametrize("fmt", ["bfloat16", "float8_e5m2"])
+@every(name=ORDERS, fmt=["bfloat16", "float8_e5m2"])
 def test_dots_follow_the_definition(name, fmt):
     how = ORDERS[name]
     wide = fmt == "bfloat16"
@@ -78,8 +77,7 @@ def test_dots_follow_the_definition(name, fmt):
     assert np.array_equal(got, oracle.dot(x, y, how, as_format(fmt)))
 
 
-@pytest.mark.parametrize("rounding", oracle.MODES)
-@pytest.mark.parametrize("order", ["sequential", "pairwise", "kahan", "blocked(4)"])
+@every(order=["sequential", "pairwise", "kahan", "blocked(4)"], rounding=oracle.MODES)
 def test_every_rounding_mode_rounds_each_addition_once(order, rounding):
     how = as_accumulator(order)
     x, y = (inputs(bfloat16, s, 5, reach(how)) for s in ((3, 21), (21, 4)))
@@ -87,9 +85,12 @@ def test_every_rounding_mode_rounds_each_addition_once(order, rounding):
     assert np.array_equal(got, oracle.dot(x, y, how, bfloat16, rounding))
 
 
-@pytest.mark.parametrize("rounding", ["nearest_even", "down"])
-@pytest.mark.parametrize("fmt", [bfloat16, float16], ids=lambda f: f.name)
-@pytest.mark.parametrize("order", ["sequential", "pairwise", "kahan"])
+@every(
+    order=["sequential", "pairwise", "kahan"],
+    fmt=[bfloat16, float16],
+    rounding=["nearest_even", "down"],
+    ids=str,
+)
 def test_a_float32_carrier_gives_the_same_bits_as_a_float64_carrier(order, fmt, rounding):
     spread = 20 if fmt == bfloat16 else 3
     x, y = (inputs(fmt, s, 6, spread) for s in ((16, 65), (65, 16)))

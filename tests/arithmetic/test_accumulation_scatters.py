@@ -9,6 +9,7 @@ from jaxlab.arithmetic import bfloat16
 from jaxlab.arithmetic.accumulators import blocked, kahan, pairwise, sequential, tensor_core
 from jaxlab.arithmetic.contractions import scatter_add
 from tests.arithmetic import accumulation_oracle as oracle
+from tests.products import every
 
 ORDERS = ["exact", "sequential", "blocked(2)", "pairwise", "kahan"]
 PARAMETERS = ("indices_are_sorted", "unique_indices", "mode")
@@ -27,8 +28,7 @@ def integers(shape, seed, low=-2, high=3):
     return np.random.default_rng(seed).integers(low, high, shape)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("mode", ["clip", "drop", "promise_in_bounds"])
+@every(mode=["clip", "drop", "promise_in_bounds"], order=ORDERS)
 def test_windows_may_overlap_and_stick_out(mode, order):
     # Windows of 2 x 2 anywhere in a 5 x 6 operand, the last dimension of the updates first.
     operand = jnp.asarray(integers((5, 6), 0).astype(np.float32))

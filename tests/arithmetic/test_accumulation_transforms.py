@@ -17,6 +17,7 @@ from jaxlab.arithmetic.contractions import (
     reduce_sum,
     scatter_add,
 )
+from tests.products import every
 
 ORDERS = ["exact", "sequential", "blocked(4)", "tensor_core(4)", "pairwise", "kahan"]
 MATRIX_PRODUCT = (((1,), (0,)), ((), ()))
@@ -95,9 +96,7 @@ def test_vmap_is_the_loop(operation, order):
     assert same(jax.jit(jax.vmap(functools.partial(operation, how=order)))(x, y), looped)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("order", ["exact", "sequential", "kahan"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@every(operation=OPERATIONS, order=["exact", "sequential", "kahan"], dtype=[np.float32, np.float64])
 def test_derivatives_are_those_of_the_native_operation(operation, order, dtype):
     x, y = inputs(3, dtype)
     native = {
