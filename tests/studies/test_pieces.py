@@ -143,6 +143,7 @@ def test_every_figure_is_drawn_and_labelled(dataset):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_smallest_configuration_has_claims_and_figures():
     smallest = pieces.Config(
         initial_widths=(3,),
