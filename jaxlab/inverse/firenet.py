@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxlab.inverse.operators import Operator
-from jaxlab.inverse.primal_dual import Real, chambolle_pock
+from jaxlab.inverse.primal_dual import Mean, Real, chambolle_pock
 from jaxlab.inverse.proximal import norm as euclidean
 from jaxlab.inverse.proximal import scaled
 
@@ -50,6 +50,7 @@ def firenet(
     norm: Real = 1.0,
     start: Inexact[Array, "..."] | None = None,
     form: Form = "step",
+    mean: Mean = "sum",
     record: Callable[[Array], Any] | None = None,
 ) -> Reconstruction:
     """Reconstruct coefficients from measurements: restarted, averaged primal-dual iterations.
@@ -85,6 +86,9 @@ def firenet(
     form
         ``"data"`` multiplies data and start by ``1 / beta``, as published; ``"step"`` scales the
         steps instead: the same numbers in exact arithmetic, and no overflow of scaled data.
+    mean
+        How iterates are averaged, see :func:`chambolle_pock`; the error ends some unit roundoffs
+        above zero with ``"sum"``, as published, and below one with ``"deviations"``.
     record
         Function of the coefficients, evaluated after every restart.
 
@@ -116,7 +120,11 @@ def firenet(
         z, eps = carry
         eps = shrink * (goal + eps)
         beta = half * eps  # 1 / alpha of the paper
-        problem = {"thresholds": lam * jnp.asarray(weights, size.dtype), "iterations": iterations}
+        problem = {
+            "thresholds": lam * jnp.asarray(weights, size.dtype),
+            "iterations": iterations,
+            "mean": mean,
+        }
         if form == "step":
             z = chambolle_pock(operator, y, z, tau=tau * beta, sigma=sigma / beta, **problem)
         else:

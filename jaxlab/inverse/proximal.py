@@ -26,7 +26,8 @@ def scaled(factor: Float[Array, "..."], v: Inexact[Array, "..."]) -> Inexact[Arr
 def norm(v: Inexact[Array, "..."]) -> Float[Array, ""]:
     """The Euclidean norm of all entries; squares cannot overflow or vanish.
 
-    The sum is over ``(v / max|v|)**2``. The derivative at zero is zero.
+    The sum is over ``(v / max|v|)**2``, but for maxima near the end of the range. The
+    derivative at zero is zero.
 
     Parameters
     ----------
@@ -43,8 +44,10 @@ def norm(v: Inexact[Array, "..."]) -> Float[Array, ""]:
     largest = jax.lax.stop_gradient(size.max())
     positive = largest > 0
     one = jnp.ones_like(largest)
-    squares = jnp.sum(jnp.square(size / jnp.where(positive, largest, one)))
-    return jnp.where(positive, largest * jnp.sqrt(jnp.where(positive, squares, one)), 0 * largest)
+    # XLA divides by multiplying with the reciprocal, which must not be a subnormal number.
+    scale = jnp.where(positive, jnp.minimum(largest, 1 / jnp.finfo(size.dtype).tiny), one)
+    squares = jnp.sum(jnp.square(size / scale))
+    return jnp.where(positive, scale * jnp.sqrt(jnp.where(positive, squares, one)), 0 * largest)
 
 
 def soft(v: Inexact[Array, "*shape"], threshold: Float[Array, "..."]) -> Inexact[Array, "*shape"]:
@@ -77,6 +80,9 @@ def soft(v: Inexact[Array, "*shape"], threshold: Float[Array, "..."]) -> Inexact
 
 def ball(v: Inexact[Array, "*shape"], radius: float = 1.0) -> Inexact[Array, "*shape"]:
     """Projection of the whole array onto the Euclidean ball: the proximal map dual to the norm.
+
+    Norms above the reciprocal of the smallest normal number (8.5e37 in float32) are out of its
+    range: their own reciprocal is flushed to zero, and so is the result.
 
     Parameters
     ----------

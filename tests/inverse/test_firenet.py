@@ -101,6 +101,25 @@ def test_ten_iterations_are_enough_where_five_are_not(x64):
     assert errors[1] < 1e-8
 
 
+@pytest.mark.parametrize("form", ["step", "data"])
+def test_means_of_deviations_are_the_same_network(x64, form):
+    a, _, y = tiny()
+    sums, deviations = (run(a, y, p=7, form=form, mean=mean) for mean in ("sum", "deviations"))
+    np.testing.assert_allclose(sums.recorded, deviations.recorded, rtol=0, atol=1e-13)
+
+
+def test_means_of_deviations_end_closer_to_the_truth_in_float32():
+    a, truth, _ = tiny()
+    a = np.concatenate([a.real, a.imag]).astype("f4")
+    truth = 1.1 * truth  # with many bits: sums of copies of 1.5 are exact
+    y = (a.astype(float) @ truth).astype("f4")
+    sums, deviations = (
+        np.linalg.norm(np.asarray(run(a, y, p=40, delta=None, mean=mean).solution) - truth)
+        for mean in ("sum", "deviations")
+    )
+    assert deviations < 0.6 * sums
+
+
 def test_the_gap_aimed_at_falls_by_nu_to_its_limit(x64):
     a, _, y = tiny()
     eps = np.asarray(run(a, y, p=1, restarts=60, delta=0.1, nu=0.5).epsilons)

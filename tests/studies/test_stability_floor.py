@@ -83,6 +83,9 @@ def synthetic():
                 growing[claims_floor.overflows(dataset)[kind] - 1 :] = np.nan
             dataset[variable].loc[{dim: name, "floor_delta": floor.RULES[0]}] = growing
             dataset[variable].loc[{dim: name, "floor_delta": floor.RULES[1]}] = path
+    for name in map(str, dataset.floor_deviation_arithmetic.values):
+        where = {"floor_deviation_arithmetic": name}
+        dataset["floor_deviation_error"].loc[where] = 0.6 * floor.unit_roundoff(name)
     units = [floor.unit_roundoff(str(name)) for name in dataset.floor_arithmetic.values]
     ends = np.where(np.arange(floor.AVERAGES) == 0, 4.5, 8.0)
     dataset["floor_mean_error"][:] = np.array(units)[:, None] * ends
@@ -117,6 +120,7 @@ NONE = {"floor_delta": floor.RULES[0]}
         ),
         ("floor_mean_error", {"floor_average": 1}, 2.0, "ergodic mean"),
         ("floor_mean_error", {"floor_average": floor.AVERAGES}, 1.1, "copy itself"),
+        ("floor_deviation_error", RULE, 2.0, "below u"),
         ("floor_error", {**NONE, "floor_restart": 40}, 0.5, "grows again"),
         ("floor_error", {**RULE, "floor_restart": 40}, 2.0, "it stays there (step"),
         ("floor_data_error", {**RULE, "floor_restart": 40}, 2.0, "it stays there (data"),

@@ -173,7 +173,7 @@ def _reconstructed(
 
 
 def design(
-    key: Any, image: Any, order: int, depth: int, transform: str, rate: float
+    key: Any, image: Any, order: int, depth: int, transform: Any, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A mask of density adapted to the image's wavelet coefficients, and their weights.
 

@@ -74,7 +74,7 @@ def pictures(config: Config) -> Float[Array, "pictures rows columns"]:
     """Test images, then the others, float32."""
     side = config.attack_side
     others = np.stack([images.phantom(side), images.photograph(side)]).astype("float32")
-    return jnp.concatenate([ellipses(config, "test", config.attack_images), jnp.asarray(others)])
+    return jnp.concatenate([ellipses(config, "judged", config.attack_images), jnp.asarray(others)])
 
 
 def detail(config: Config) -> Detail:

@@ -23,9 +23,9 @@ class Config:
         Iterations ``p`` of a restart, ``lam``, and ``nu`` beside ``1 / e``.
     constant_searched, constant_radii, constant_starts, constant_steps
         Problems whose worst perturbations are searched, their sizes, searches and steps.
-    floor_arithmetics, floor_data_arithmetics, floor_restarts
-        Native dtypes and emulated arithmetics such as ``p=8``, in step form and in data form;
-        restarts.
+    floor_arithmetics, floor_data_arithmetics, floor_deviation_arithmetics, floor_restarts
+        Native dtypes and emulated arithmetics such as ``p=8``, in step form, in data form, and in
+        step form with means of deviations; restarts.
     accuracy_scenes, accuracy_side
         Names of :data:`jaxlab.studies.stability.accuracy.SCENES`, and pixels per side.
     accuracy_rates, accuracy_masks
@@ -62,6 +62,7 @@ class Config:
     # Part "floor"
     floor_arithmetics: tuple[str, ...] = (*_NATIVE, "p=8", "p=40")
     floor_data_arithmetics: tuple[str, ...] = ("float32", "float16")
+    floor_deviation_arithmetics: tuple[str, ...] = ("float32", "float16", "bfloat16")
     floor_restarts: int = 40
     # Part "accuracy"
     accuracy_scenes: tuple[str, ...] = ("phantom, Haar", "photograph, Haar")
@@ -113,6 +114,7 @@ _PAPER = Config(
         *("p=8", "p=11", "p=16", "p=20", "p=24", "p=32", "p=40"),
     ),
     floor_data_arithmetics=(*_NATIVE, "p=8", "p=11", "p=24"),
+    floor_deviation_arithmetics=(*_NATIVE, "p=8", "p=11", "p=16", "p=24", "p=32", "p=40"),
     floor_restarts=45,
     # Part "accuracy"
     accuracy_scenes=("phantom, Haar", "photograph, Haar", "photograph, Daubechies 4"),

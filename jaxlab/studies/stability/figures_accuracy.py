@@ -17,8 +17,8 @@ def reconstructions(dataset: xr.Dataset) -> Figure:
     """Truth, adjoint, and FIRENET in 64 and 16 bits, with the errors below."""
     scenes, shown = dataset.accuracy_scene.values, dataset.accuracy_shown.values
     figure, axes = panels(len(shown), rows=2 * len(scenes), width=2.1, height=2.25)
-    for i, scene in enumerate(scenes):
-        stack = dataset.accuracy_picture.sel(accuracy_scene=scene).values
+    stacks = dataset.accuracy_picture.values
+    for i, (scene, stack) in enumerate(zip(scenes, stacks, strict=True)):
         for j, name in enumerate(shown):
             top, below = axes[2 * i, j], axes[2 * i + 1, j]
             top.imshow(stack[j], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -34,7 +34,7 @@ def reconstructions(dataset: xr.Dataset) -> Figure:
         ax.grid(False)
     for ax in axes[1::2, 0]:
         ax.remove()  # the truth has no error
-    rate = int(dataset.accuracy_shown_kept[0]) / stack[0].size
+    rate = int(dataset.accuracy_shown_kept[0]) / stacks[0, 0].size
     figure.suptitle(f"{rate:.0%} of the Walsh samples: 16 bits show what 64 bits show", fontsize=11)
     return Figure(
         "accuracy_reconstructions",

@@ -42,21 +42,27 @@ def draw_floors(dataset: xr.Dataset, ax: Axes) -> None:
         for name, path in relative(dataset, kind, RULE).items():
             tint = style(dataset, name)["color"]
             ax.plot(-np.log2(unit_roundoff(name)), path.min(), mark, mfc="none", color=tint)
+    for name in map(str, dataset.floor_deviation_arithmetic.values):
+        path = dataset.floor_deviation_error.sel(floor_deviation_arithmetic=name, floor_delta=RULE)
+        u, tint = unit_roundoff(name), style(dataset, name)["color"]
+        ax.plot(-np.log2(u), path.min() / u, "v", color=tint)
     for name in map(str, dataset.floor_arithmetic.values):
         mean = float(dataset.floor_mean_error.sel(floor_arithmetic=name, floor_average=1))
         u = unit_roundoff(name)
         ax.plot(-np.log2(u), mean / u, "k_", ms=11)
-    ax.set(ylim=(0, 8), xlabel="bits p, u = 2^-p", ylabel="smallest error / u")
+    ax.set(ylim=(0, 10), xlabel="bits p, u = 2^-p", ylabel="smallest error / u")
     ax.set_title("the floor is the rounding of the mean")
     marks = [
-        Line2D([], [], color="k", ls="", marker=mark, mfc="none", label=label)
-        for mark, label in zip(
-            "osD_",
-            ("Walsh, step form", "Walsh, data form", "Fourier", "mean of 40 copies"),
-            strict=True,
+        Line2D([], [], color="k", ls="", marker=mark, mfc=fill, label=label)
+        for mark, fill, label in (
+            ("o", "none", "Walsh, step form"),
+            ("s", "none", "Walsh, data form"),
+            ("D", "none", "Fourier"),
+            ("_", "k", "mean of 40 copies"),
+            ("v", "k", "step form, deviations averaged"),
         )
     ]
-    ax.legend(handles=marks, fontsize=8, loc="lower right")
+    ax.legend(handles=marks, fontsize=8, loc="upper right")
 
 
 def draw_growth(dataset: xr.Dataset, kind: str, ax: Axes) -> None:

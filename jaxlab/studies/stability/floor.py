@@ -8,6 +8,7 @@ the shrinking at the floor.
 What rounds most is the ergodic mean: ``p`` iterates that hardly differ are added up and multiplied
 by ``1 / p``. The mean of ``p`` copies of the truth is wrong by nearly as much; and a restart whose
 steps are too small to change anything does just that, until the mean of ``p`` copies is the copy.
+The mean of the deviations from the start of a restart is the same in exact arithmetic.
 
 An arithmetic is named ``float32``, ``bfloat16``, ... for what this device does in that dtype, or
 ``p=8`` for an emulated one: measurements and weights are rounded to 8 bits, and so is every sum
@@ -28,6 +29,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.arithmetic import Format, as_format, float64, rounded
 from jaxlab.inverse.firenet import Form, firenet
+from jaxlab.inverse.primal_dual import Mean
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
@@ -54,6 +56,7 @@ def template(config: Config) -> xr.Dataset:
         {
             "floor_arithmetic": config.floor_arithmetics,
             "floor_data_arithmetic": config.floor_data_arithmetics,
+            "floor_deviation_arithmetic": config.floor_deviation_arithmetics,
             "floor_complex": list(COMPLEX),
             "floor_delta": RULES,
             "floor_restart": range(1, config.floor_restarts + 1),
@@ -65,6 +68,11 @@ def template(config: Config) -> xr.Dataset:
             ),
             "floor_data_error": Variable(
                 ("floor_data_arithmetic", *path), float, "relative error, data form, Walsh"
+            ),
+            "floor_deviation_error": Variable(
+                ("floor_deviation_arithmetic", *path),
+                float,
+                "relative error, step form, means of deviations, Walsh",
             ),
             "floor_complex_error": Variable(
                 ("floor_complex", *path), float, "relative error, step form, Fourier"
@@ -90,6 +98,7 @@ def cells(config: Config) -> list[Cell]:
             for kind, dim, names in (
                 ("step", "floor_arithmetic", config.floor_arithmetics),
                 ("data", "floor_data_arithmetic", config.floor_data_arithmetics),
+                ("deviations", "floor_deviation_arithmetic", config.floor_deviation_arithmetics),
                 ("fourier", "floor_complex", COMPLEX),
             )
             for i, name in enumerate(names)
@@ -109,11 +118,16 @@ def compute(config: Config, cell: Cell) -> Values:
     variable, names = {
         "floor_arithmetic": ("floor_error", config.floor_arithmetics),
         "floor_data_arithmetic": ("floor_data_error", config.floor_data_arithmetics),
+        "floor_deviation_arithmetic": (
+            "floor_deviation_error",
+            config.floor_deviation_arithmetics,
+        ),
         "floor_complex": ("floor_complex_error", tuple(COMPLEX)),
     }[dim]
     name, form = names[place], "data" if dim == "floor_data_arithmetic" else "step"
+    mean = "deviations" if dim == "floor_deviation_arithmetic" else "sum"
     y, deltas = jnp.asarray(given.measurements), jnp.array([0.0, unit_roundoff(name) * size])
-    z = path(given, name, form, config.floor_restarts)(y, deltas)
+    z = path(given, name, form, config.floor_restarts, mean)(y, deltas)
     values = {variable: distances(z, given)}
     if dim == "floor_arithmetic":
         means = jax.jit(in_arithmetic(averages, name))(jnp.asarray(given.truth))
@@ -132,7 +146,9 @@ def unit_roundoff(name: str) -> float:
     return _format(COMPLEX.get(name, name)).unit_roundoff
 
 
-def path(given: Problem, name: str, form: Form, restarts: int) -> Callable[..., Array]:
+def path(
+    given: Problem, name: str, form: Form, restarts: int, mean: Mean = "sum"
+) -> Callable[..., Array]:
     """The reconstruction in an arithmetic, jitted.
 
     Returns
@@ -152,6 +168,7 @@ def path(given: Problem, name: str, form: Form, restarts: int) -> Callable[..., 
                 iterations=ITERATIONS,
                 delta=delta,
                 form=form,
+                mean=mean,
                 record=lambda z: z,
             ).recorded
 
