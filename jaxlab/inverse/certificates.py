@@ -10,7 +10,7 @@ from jaxlab.inverse.operators import Operator
 
 
 class Certificate(NamedTuple):
-    """Constants of the square-root LASSO at a sparse vector, in float64.
+    """Constants of the square-root LASSO at a sparse vector.
 
     Attributes
     ----------
@@ -86,7 +86,8 @@ def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
     operator
         ``A``, from coefficients to measurements.
     z
-        The coefficients; those that are not zero are the support.
+        The coefficients; those that are not zero are the support. The columns are computed in
+        their dtype, all that follows in float64.
     weights
         Positive, a scalar or of the shape of ``z``.
 
@@ -112,7 +113,8 @@ def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
     weight = np.broadcast_to(np.asarray(weights, np.float64), z.shape).ravel()
     values = z.ravel()[support].astype(wide)
     with jax.enable_x64(True):
-        unit = jnp.zeros(z.size, wide)
+        own = z.dtype if jnp.issubdtype(z.dtype, jnp.inexact) else wide
+        unit = jnp.zeros(z.size, own)
 
         def column(place):
             return operator.forward(unit.at[place].set(1).reshape(z.shape))
@@ -120,11 +122,13 @@ def certify(operator: Operator, z: Any, weights: Any = 1.0) -> Certificate:
         rows = np.asarray(
             jax.jit(lambda places: jax.lax.map(column, places, batch_size=64))(support)
         )
-        columns = rows.reshape(support.size, -1).T
+        columns = rows.reshape(support.size, -1).T.astype(
+            wide if rows.dtype.kind == "f" else complex
+        )
         left, singular, right = np.linalg.svd(columns, full_matrices=False)
         sign = weight[support] * values / np.abs(values)
         dual = left @ ((right @ sign) / singular)
-        back = operator.adjoint(jnp.asarray(dual.reshape(rows.shape[1:])))
+        back = operator.adjoint(jnp.asarray(dual.reshape(rows.shape[1:]).astype(rows.dtype)))
     others = np.delete(weight, support)
     off = np.delete(np.abs(np.asarray(back)).ravel(), support) / others
     return Certificate(

@@ -25,7 +25,7 @@ from jaxlab.studies.stability.config import PRESETS as PRESETS
 from jaxlab.studies.stability.config import Config as Config
 from jaxlab.studies.stability.figures import figures as figures
 
-_ALL = combine((restarts.PART, restarts_constants.PART, floor.PART, accuracy.PART, attack.PART))
+_ALL = combine((restarts.PART, restarts_constants.PART, attack.PART, floor.PART, accuracy.PART))
 
 STUDY = _study.Study(
     name="stability",

@@ -33,7 +33,7 @@ others than those that a run is judged on. LISTA's stability depends on them: wi
 stable.
 """
 
-_TRAINING = threading.Lock()
+_TRAINING = {kind: threading.Lock() for kind in LEARNED}
 
 
 def design(kind: str) -> str:
@@ -79,7 +79,7 @@ def trained(config: Config, kind: str) -> PyTree:
     """
     if kind not in LEARNED:
         return None
-    with _TRAINING:
+    with _TRAINING[kind]:
         return _trained(config, kind)
 
 

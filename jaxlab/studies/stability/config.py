@@ -60,7 +60,7 @@ class Config:
     constant_starts: int = 2
     constant_steps: int = 20
     # Part "floor"
-    floor_arithmetics: tuple[str, ...] = (*_NATIVE, "p=8", "p=40")
+    floor_arithmetics: tuple[str, ...] = (*_NATIVE, "p=40")
     floor_data_arithmetics: tuple[str, ...] = ("float32", "float16")
     floor_deviation_arithmetics: tuple[str, ...] = ("float32", "float16", "bfloat16")
     floor_restarts: int = 40
@@ -75,7 +75,7 @@ class Config:
     accuracy_gap_side: int = 128
     accuracy_gap_iterations: tuple[int, ...] = (5, 20)
     accuracy_gap_restarts: int = 16
-    accuracy_gap_reference: int = 1000
+    accuracy_gap_reference: int = 300
     # Part "attack"
     attack_side: int = 64
     attack_rate: float = 0.3
@@ -89,9 +89,9 @@ class Config:
     attack_noise: float = 0.1
     attack_batch: int = 2
     attack_steps: int = 600
-    attack_radii: tuple[float, ...] = (0.005, 0.02, 0.05)
+    attack_radii: tuple[float, ...] = (0.005, 0.05)
     attack_searches: int = 2
-    attack_climb: int = 10
+    attack_climb: int = 7
 
     def __post_init__(self) -> None:
         check_positive(self)
