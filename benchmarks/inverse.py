@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.racing import Contender, Racer, race
 from jaxlab.inverse import images, levels, operators, sampling, transforms, wavelets
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.proximal import ball, scaled, soft
 
 LAM, RATE, ITERATIONS = 0.001, 0.35, (5, 20)

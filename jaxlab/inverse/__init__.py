@@ -13,9 +13,9 @@ from jaxlab.inverse import unet as unet
 from jaxlab.inverse import wavelets as wavelets
 from jaxlab.inverse.certificates import Certificate as Certificate
 from jaxlab.inverse.certificates import certify as certify
-from jaxlab.inverse.firenet import Reconstruction as Reconstruction
-from jaxlab.inverse.firenet import firenet as firenet
-from jaxlab.inverse.network_size import network_size as network_size
+from jaxlab.inverse.firenets import Reconstruction as Reconstruction
+from jaxlab.inverse.firenets import firenet as firenet
 from jaxlab.inverse.operators import Operator as Operator
 from jaxlab.inverse.primal_dual import chambolle_pock as chambolle_pock
 from jaxlab.inverse.primal_dual import objective as objective
+from jaxlab.inverse.sizes import network_size as network_size

@@ -7,7 +7,7 @@ import pytest
 
 from jaxlab.inverse import operators
 from jaxlab.inverse.certificates import certify
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 
 
 def random_matrix(rows, columns, seed=0):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.inverse import operators
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.primal_dual import chambolle_pock, objective
 
 WEIGHT = math.sqrt(7)

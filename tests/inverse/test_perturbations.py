@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.inverse import operators, perturbations
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 
 KEY = jax.random.key(3)
 TOP = 5.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlab.inverse import operators
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.studies._judging import judged
 from jaxlab.studies._study import place
 from jaxlab.studies.barrier import claims_resolution, resolution

@@ -5,7 +5,7 @@ form. An arithmetic is ``float32``, ``bfloat16``, ... for what this device does 
 ``p=8``: emulated, every operation rounded once to 8 bits. The mean of the iterates is a sum of
 many: kept in the *own* arithmetic it fails before anything else does, kept *wide*, in float64, as
 in the reference's experiment, it leaves the rounding of the iteration alone. The scalars of the
-restarts are float64. The loop is that of :mod:`jaxlab.inverse.firenet` with a number of iterations
+restarts are float64. The loop is that of :mod:`jaxlab.inverse.firenets` with a number of iterations
 that may be traced; in float64 the two agree.
 """
 

@@ -16,7 +16,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from jaxlab.inverse import noncomputable, operators
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.primal_dual import objective
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty

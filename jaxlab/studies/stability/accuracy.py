@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from jaxlab.inverse import images, levels, sampling, transforms, wavelets
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.operators import Operator, compose, restricted
 from jaxlab.inverse.primal_dual import chambolle_pock, objective
 from jaxlab.inverse.proximal import norm, scaled

@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Complex, Float, PyTree
 
 from jaxlab.inverse import lista, operators, unet
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.studies._parts import named_key
 from jaxlab.studies.stability import attack_scene
 from jaxlab.studies.stability.attack_scene import Scene

@@ -28,7 +28,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from jaxlab.arithmetic import Format, as_format, float64, rounded
-from jaxlab.inverse.firenet import Form, firenet
+from jaxlab.inverse.firenets import Form, firenet
 from jaxlab.inverse.primal_dual import Mean
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Inexact
 
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.primal_dual import objective
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty
@@ -106,7 +106,7 @@ def path(
     given
         The problem.
     lam, iterations, nu
-        As in :func:`jaxlab.inverse.firenet.firenet`; ``lam`` may be traced.
+        As in :func:`jaxlab.inverse.firenets.firenet`; ``lam`` may be traced.
     """
     return firenet(
         given.operator,

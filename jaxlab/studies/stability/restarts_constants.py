@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Array, Inexact
 
 from jaxlab.inverse.certificates import certify
-from jaxlab.inverse.firenet import firenet
+from jaxlab.inverse.firenets import firenet
 from jaxlab.inverse.perturbations import sphere, worst_case
 from jaxlab.inverse.proximal import norm
 from jaxlab.studies._parts import Part, Variable, named_key

@@ -18,7 +18,9 @@ class NetworkSize(NamedTuple):
     widths: tuple[int, ...]
 
 
-def network_size(measurements: int, coefficients: int, restarts: int, iterations: int):
+def network_size(
+    measurements: int, coefficients: int, restarts: int, iterations: int
+) -> NetworkSize:
     """Layers and widths of theorem 3 of Colbrook, Antun, Hansen 2022 (arXiv 2101.08286).
 
     Every iteration is three hidden layers: of width ``2N + m`` for the soft threshold, ``2(N + m)``

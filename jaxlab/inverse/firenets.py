@@ -61,7 +61,7 @@ def firenet(
     constants, the error falls like ``nu**k`` down to a multiple of ``delta``, of the noise, and of
     the distance to sparse vectors (Colbrook, Antun, Hansen 2022, theorem 3,
     doi:10.1073/pnas.2107151119). Unrolled, it is a network of ``3 restarts * iterations + 1``
-    affine layers: :func:`~jaxlab.inverse.network_size.network_size`.
+    affine layers: :func:`~jaxlab.inverse.sizes.network_size`.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxlab.inverse.network_size import network_size
+from jaxlab.inverse.sizes import network_size
 
 
 def test_three_hidden_layers_per_iteration():
