@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxlab.studies import barrier, collapse, divergence, flow, pieces
+from jaxlab.studies import barrier, collapse, divergence, flow, pieces, stability
 
 BAD = [
     (pieces, {"training_models": ("He", "unknown")}),
@@ -18,6 +18,8 @@ BAD = [
     (divergence, {"shallow_tolerances": ()}),
     (barrier, {"staircase_digits": (1, 3)}),
     (barrier, {"resolution_arithmetics": ("float32",)}),
+    (stability, {"accuracy_gap_transforms": ("cosine",)}),
+    (stability, {"floor_arithmetics": ("float32",)}),
     (flow, {"saddle_breaks": (2, 3)}),
     (flow, {"target_formats": ("float64", "float64")}),
     (flow, {"limits_flows": -1}),

@@ -56,7 +56,6 @@ SHOWN = ("truth", "zero-filled", CONTROL, "bfloat16")
 NOISE, NOISY_RATE, NOISY_LAM, STOP = 0.02, 0.15, 2.5e-4, 1e-9
 """Of the published convergence test: relative noise, sampling rate, ``lam``, ``delta``."""
 
-GAP_TRANSFORMS = ("fourier", "walsh")
 COARSEST = 4  # side of the coarsest approximation
 
 
@@ -74,7 +73,7 @@ def template(config: Config) -> xr.Dataset:
             "accuracy_shown": SHOWN,
             "accuracy_row": side,
             "accuracy_column": side,
-            "accuracy_transform": GAP_TRANSFORMS,
+            "accuracy_transform": config.accuracy_gap_transforms,
             "accuracy_iterations": config.accuracy_gap_iterations,
             "accuracy_restart": range(1, config.accuracy_gap_restarts + 1),
         },
@@ -111,14 +110,17 @@ def cells(config: Config) -> list[Cell]:
             for j, method in enumerate(METHODS)
         ]
         found.append(Cell(f"{name}-pictures", {"accuracy_scene": i}))
-    gaps = [Cell(f"gap-{t}", {"accuracy_transform": i}) for i, t in enumerate(GAP_TRANSFORMS)]
+    gaps = [
+        Cell(f"gap-{transform}", {"accuracy_transform": i})
+        for i, transform in enumerate(config.accuracy_gap_transforms)
+    ]
     return [*gaps, *found]
 
 
 def compute(config: Config, cell: Cell) -> Values:
     """One of them."""
     if "accuracy_transform" in cell.index:
-        return _gap(config, GAP_TRANSFORMS[cell.index["accuracy_transform"]])
+        return _gap(config, config.accuracy_gap_transforms[cell.index["accuracy_transform"]])
     scene = SCENES[config.accuracy_scenes[cell.index["accuracy_scene"]]]
     if "accuracy_method" not in cell.index:
         return _pictures(config, scene)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from jaxlab.studies._configs import CONTROL as CONTROL
-from jaxlab.studies._configs import check_control, check_positive
+from jaxlab.studies._configs import check_control, check_positive, check_some
 
 _NATIVE = (CONTROL, "float32", "float16", "bfloat16")
 
@@ -32,9 +32,11 @@ class Config:
         Shares of the samples, and random masks for each.
     accuracy_lam, accuracy_restarts, accuracy_iterations
         Of FIRENET.
-    accuracy_gap_side, accuracy_gap_iterations, accuracy_gap_restarts, accuracy_gap_reference
-        Of the convergence test: pixels per side, iterations of a restart, restarts, and iterations
-        that look for the minimum.
+    accuracy_gap_transforms, accuracy_gap_side, accuracy_gap_iterations, accuracy_gap_restarts
+        Of the convergence test: what is sampled, pixels per side, iterations of a restart, and
+        restarts.
+    accuracy_gap_reference
+        Iterations that look for the minimum.
     attack_side, attack_rate, attack_images
         Pixels per side, share of the Fourier samples, and test images of ellipses.
     attack_lam, attack_restarts, attack_iterations
@@ -72,9 +74,10 @@ class Config:
     accuracy_lam: float = 2.5e-4
     accuracy_restarts: int = 8
     accuracy_iterations: int = 20
+    accuracy_gap_transforms: tuple[str, ...] = ("walsh",)
     accuracy_gap_side: int = 128
     accuracy_gap_iterations: tuple[int, ...] = (5, 20)
-    accuracy_gap_restarts: int = 16
+    accuracy_gap_restarts: int = 12
     accuracy_gap_reference: int = 300
     # Part "attack"
     attack_side: int = 64
@@ -91,11 +94,12 @@ class Config:
     attack_steps: int = 600
     attack_radii: tuple[float, ...] = (0.005, 0.05)
     attack_searches: int = 2
-    attack_climb: int = 7
+    attack_climb: int = 6
 
     def __post_init__(self) -> None:
         check_positive(self)
         check_control(self, "floor_arithmetics")
+        check_some(self, "accuracy_gap_transforms", ("fourier", "walsh"))
 
 
 _PAPER = Config(
@@ -120,8 +124,10 @@ _PAPER = Config(
     accuracy_scenes=("phantom, Haar", "photograph, Haar", "photograph, Daubechies 4"),
     accuracy_side=256,
     accuracy_masks=8,
+    accuracy_gap_transforms=("fourier", "walsh"),
     accuracy_gap_side=1024,
     accuracy_gap_iterations=(5, 10, 20, 40),
+    accuracy_gap_restarts=16,
     accuracy_gap_reference=10_000,
     # Part "attack"
     attack_side=128,

@@ -76,16 +76,17 @@ def psnr_against_rate(dataset: xr.Dataset) -> Figure:
 
 def gap_along_restarts(dataset: xr.Dataset) -> Figure:
     """The gap of the objective against iterations, for few and many in a restart."""
-    figure, axes = panels(2, width=3.9, sharey=True)
+    names = dataset.accuracy_transform.values
+    figure, axes = panels(len(names), width=3.9, sharey=True)
     tints = ("#d55e00", "#0072b2", "#009e73", "#7b4ea3")
-    for ax, name in zip(axes[0], dataset.accuracy_transform.values, strict=True):
+    for ax, name in zip(axes[0], names, strict=True):
         for p, tint in zip(dataset.accuracy_iterations.values, tints, strict=False):
             found = dataset.accuracy_gap.sel(accuracy_transform=name, accuracy_iterations=p)
             ax.loglog(p * found.accuracy_restart, found, color=tint, marker=".", label=f"p = {p}")
         ax.set(title=str(name).capitalize(), xlabel="iterations: restarts times p")
         plain(ax.xaxis)
     axes[0, 0].set_ylabel("relative gap of the objective")
-    figure.suptitle("Restarts after too few iterations stall the objective", fontsize=11)
+    figure.suptitle("Too few iterations per restart stall", fontsize=11)
     legend_below(figure, axes[0, 0], ncols=4)
     return Figure(
         "accuracy_gap",
