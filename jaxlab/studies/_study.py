@@ -174,6 +174,32 @@ def run(study: Study, config: Any) -> xr.Dataset:
     return dataset
 
 
+def runner(study: Study) -> Callable[..., xr.Dataset]:
+    """A study's own ``run``: of a configuration, or of the study's first preset."""
+
+    def run_in_memory(config: Any = None) -> xr.Dataset:
+        """Run the study in memory.
+
+        Parameters
+        ----------
+        config
+            Sizes and seeds; the quick preset if None.
+
+        Returns
+        -------
+        Dataset with all that was measured; its attributes say units and meanings.
+
+        Raises
+        ------
+        TypeError
+            If ``config`` is not a configuration of this study.
+        """
+        first = next(iter(study.presets.values()))
+        return run(study, first if config is None else config)
+
+    return run_in_memory
+
+
 def place(dataset: xr.Dataset, cell: Cell, values: Values) -> None:
     """Write a cell's values into an in-memory Dataset, in place.
 

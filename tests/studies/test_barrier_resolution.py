@@ -7,11 +7,11 @@ import pytest
 
 from jaxlab.inverse import operators
 from jaxlab.inverse.firenets import firenet
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import judged
 from jaxlab.studies._study import place
 from jaxlab.studies.barrier import claims_resolution, resolution
 from jaxlab.studies.barrier.config import Config
-from jaxlab.studies.barrier.staircase import format_of
 
 COUNTS = "A restart needs iterations in proportion to alpha^2/eps: as many as the reference needs"
 SHARES = "A restart needs iterations in proportion to alpha^2/eps: 0.3 to 0.7 times as many"

@@ -9,6 +9,7 @@ from jaxlab import training
 from jaxlab.arithmetic import round_to
 from jaxlab.flows import Flow, relu_risk
 from jaxlab.flows.relu_risk import Shallow
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import judged
 from jaxlab.studies.flow import claims_saddles, descents, saddles
 from jaxlab.studies.flow.config import Config
@@ -91,10 +92,10 @@ def test_a_narrow_native_descent_is_training_in_that_dtype(points, x64):
 def test_narrow_emulated_iterates_have_few_bits_and_the_others_do_not(points, x64):
     starts = descents.stored(displaced(points), "p=6")
     path, slopes = descend(starts, [True, True, False, False], "p=6", records=4, every=2)
-    short = [np.asarray(round_to(leaf, descents.format_of("p=6")) == leaf) for leaf in path]
+    short = [np.asarray(round_to(leaf, format_of("p=6")) == leaf) for leaf in path]
     assert all(leaf[:2].all() for leaf in short)
     assert not any(leaf[2:].all() for leaf in short)
-    rounded = jax.tree.map(lambda leaf: round_to(leaf, descents.format_of("p=6")), slopes)
+    rounded = jax.tree.map(lambda leaf: round_to(leaf, format_of("p=6")), slopes)
     jax.tree.map(np.testing.assert_array_equal, rounded, slopes)
 
 

@@ -15,8 +15,6 @@ input is known to few bits, or stored in a format; and the smallest gap that FIR
     >>> jl.studies.barrier.claims(dataset)                              # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.barrier import family, resolution, staircase, table, trained
@@ -48,22 +46,4 @@ STUDY = _study.Study(
     "after every operation; float64 is the control.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every error and digit; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

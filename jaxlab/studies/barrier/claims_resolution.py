@@ -7,12 +7,12 @@ import xarray as xr
 from jaxtyping import Float
 
 from jaxlab.inverse import noncomputable
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import judge, need
 from jaxlab.studies._statistics import geometric_mean, power_law
 from jaxlab.studies._study import Claim
 from jaxlab.studies.barrier.config import CONTROL
 from jaxlab.studies.barrier.resolution import DIGITS, iterations, stored_row
-from jaxlab.studies.barrier.staircase import format_of
 
 _REFERENCE = "barrier.md, 5.4 (measured there)"
 _THRESHOLDS = ((15, 30), (15, 30), (30, 60), (60, 120))

@@ -7,9 +7,10 @@ import numpy as np
 import xarray as xr
 
 from jaxlab.inverse import noncomputable
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import judge, need
 from jaxlab.studies._study import Claim
-from jaxlab.studies.barrier.staircase import OVERFLOW, PLANE, format_of
+from jaxlab.studies.barrier.staircase import OVERFLOW, PLANE
 
 _REFERENCE = "barrier.md, 5.4: measured there, exact"
 _THEOREM = "Colbrook, Antun, Hansen, PNAS 2022, arXiv 2101.08286, theorem 2; "

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from jaxlab.studies import _style
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._drawing import panels
 from jaxlab.studies._study import Figure
-from jaxlab.studies.barrier.staircase import format_of
 
 _TITLES = {"wide": "iterates added up in float64", "own": "… in the arithmetic itself"}
 _LEAST = 1e-16

@@ -22,11 +22,11 @@ from jaxtyping import Array, Float, Int
 from jaxlab.arithmetic import Format, rounded
 from jaxlab.inverse import noncomputable, operators
 from jaxlab.inverse.proximal import ball, scaled, soft
+from jaxlab.studies._arithmetics import format_of, is_emulated
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.barrier.config import CONTROL, Config
-from jaxlab.studies.barrier.staircase import format_of
 
 SUMS = ("own", "wide")
 """Where the iterates are added up."""
@@ -163,7 +163,7 @@ def _arithmetic(name: str, wide: bool) -> tuple[np.dtype, Callable, Callable]:
     """The dtype that values travel in, the iteration, and the sum of the iterates."""
     fmt = format_of(name)
     add = jnp.add
-    if name.startswith("p="):
+    if is_emulated(name):
         dtype, step, add = np.dtype(np.float64), rounded(_step, fmt), rounded(add, fmt)
     else:
         dtype, step = np.dtype(fmt.dtype), _step

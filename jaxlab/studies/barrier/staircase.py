@@ -13,9 +13,10 @@ from fractions import Fraction
 import numpy as np
 import xarray as xr
 
-from jaxlab.arithmetic import Format, as_format
+from jaxlab.arithmetic import Format
 from jaxlab.inverse import noncomputable
 from jaxlab.inverse.noncomputable import Row
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
@@ -36,26 +37,6 @@ PLANE_GAPS = 16
 
 OVERFLOW = -np.inf
 """Stands for integers of problems whose numbers overflow."""
-
-_EMULATED = "p="
-
-
-def format_of(name: str) -> Format:
-    """A number format by name; ``p=8`` has so many bits and float32's exponents.
-
-    Raises
-    ------
-    ValueError
-        If the name is that of no format.
-
-    Examples
-    --------
-    >>> format_of("p=8").unit_roundoff == format_of("bfloat16").unit_roundoff
-    True
-    """
-    if name.startswith(_EMULATED):
-        return Format.ieee(exponent_bits=8, precision=int(name.removeprefix(_EMULATED)), name=name)
-    return as_format(name)
 
 
 def template(config: Config) -> xr.Dataset:

@@ -14,8 +14,6 @@ of depths, by SGD and Adam, in every native format beside its same-seed float64 
     >>> jl.studies.collapse.claims(dataset)                                  # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.collapse import best_of as best_of
@@ -74,22 +72,4 @@ STUDY = _study.Study(
     "algorithm; the best of K has the least empirical risk over its starts and checkpoints.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every count and error; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

@@ -15,8 +15,6 @@ networks, as true flows beside the published schemes; and realistic training run
     >>> jl.studies.divergence.claims(dataset)                                    # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.divergence.claims import claims as claims
@@ -65,22 +63,4 @@ STUDY = _study.Study(
     "and not analytic, ReLU not even C^1: controls outside the theorem.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every loss, norm and exponent; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

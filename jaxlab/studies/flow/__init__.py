@@ -13,8 +13,6 @@ as a meter of precision; and targets for which flows must stay bounded or run to
     >>> jl.studies.flow.claims(dataset)                              # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.flow import exact, limits, meter, saddles, targets
@@ -47,22 +45,4 @@ STUDY = _study.Study(
     "starts at the same reals as its float64 control.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every risk, exponent and count; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

@@ -3,11 +3,11 @@
 import numpy as np
 import xarray as xr
 
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import PowerLaw, power_law
 from jaxlab.studies._study import Claim
 from jaxlab.studies.flow.config import CONTROL
-from jaxlab.studies.flow.descents import format_of
 
 _BALANCE = "Du, Hu, Lee, arXiv 1806.00900"
 _LYAPUNOV = "Cheridito, Jentzen, Riekert, Rossmannek, J. Complexity 72 (2022) 101646"

@@ -4,11 +4,11 @@ import numpy as np
 import xarray as xr
 
 from jaxlab.flows import zigzag
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._judging import CONFIDENCE, judge, need
 from jaxlab.studies._statistics import Estimate, power_law
 from jaxlab.studies._study import Claim
 from jaxlab.studies.flow.config import CONTROL
-from jaxlab.studies.flow.descents import format_of
 
 _LIST = "derived for jaxlab (flow.md, B.3)"
 _LINEAR = "linearisation at the saddle; lambda is the least eigenvalue of its Hessian"

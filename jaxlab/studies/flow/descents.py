@@ -13,52 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxlab.arithmetic import Format, as_format, round_to, rounded
+from jaxlab.arithmetic import round_to, rounded
 from jaxlab.flows import relu_risk
 from jaxlab.flows.relu_risk import Problem, Shallow
+from jaxlab.studies._arithmetics import format_of, is_emulated
 from jaxlab.training.precision import add_update, convert_tree
-
-_EMULATED = "p="
-
-
-def emulated(precision: int) -> str:
-    """The name of an emulated arithmetic.
-
-    Examples
-    --------
-    >>> emulated(8)
-    'p=8'
-    """
-    return f"{_EMULATED}{precision}"
-
-
-def is_emulated(name: str) -> bool:
-    """Whether an arithmetic is emulated.
-
-    Examples
-    --------
-    >>> is_emulated("p=8"), is_emulated("bfloat16")
-    (True, False)
-    """
-    return name.startswith(_EMULATED)
-
-
-def format_of(name: str) -> Format:
-    """The number format of an arithmetic.
-
-    Raises
-    ------
-    ValueError
-        If the name is that of no format.
-
-    Examples
-    --------
-    >>> format_of("p=8").unit_roundoff == format_of("bfloat16").unit_roundoff
-    True
-    """
-    if is_emulated(name):
-        return Format.ieee(exponent_bits=8, precision=int(name.removeprefix(_EMULATED)))
-    return as_format(name)
 
 
 def stored(params: Shallow, name: str) -> Shallow:

@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 
 from jaxlab.flows import zigzag
 from jaxlab.studies import _style
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._drawing import panels
 from jaxlab.studies._study import Figure
 from jaxlab.studies.flow.claims_saddles import products
-from jaxlab.studies.flow.descents import format_of
 
 _START = "#a6324b"
 _GONE = 0.5

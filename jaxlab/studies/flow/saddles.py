@@ -26,11 +26,12 @@ from jaxlab import flows
 from jaxlab.arithmetic import Format, round_to
 from jaxlab.flows import relu_risk, zigzag
 from jaxlab.flows.relu_risk import Shallow
+from jaxlab.studies._arithmetics import format_of
 from jaxlab.studies._parts import Part, Variable, named_key
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
 from jaxlab.studies.flow.config import CONTROL, Config
-from jaxlab.studies.flow.descents import descend, format_of, stored
+from jaxlab.studies.flow.descents import descend, stored
 
 PROBLEM = relu_risk.affine(1.0, 0.0)
 EVERY = 4

@@ -13,8 +13,6 @@ float64 control; and emulated training in any precision beside the noise model a
     >>> jl.studies.pieces.claims(dataset)                                # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.pieces import constructed, emulated, initial, step, trained
@@ -56,22 +54,4 @@ STUDY = _study.Study(
     "in every step.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every count, error and bound; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

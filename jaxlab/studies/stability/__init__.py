@@ -15,8 +15,6 @@ networks.
     >>> jl.studies.stability.claims(dataset)                              # doctest: +SKIP
 """
 
-import xarray as xr
-
 from jaxlab.studies import _study
 from jaxlab.studies._parts import combine
 from jaxlab.studies.stability import accuracy, attack, floor, restarts, restarts_constants
@@ -50,22 +48,4 @@ STUDY = _study.Study(
     "settings give other networks: with a smaller rate LISTA was as stable as the others.",
 )
 
-
-def run(config: Config | None = None) -> xr.Dataset:
-    """Run the study in memory.
-
-    Parameters
-    ----------
-    config
-        Sizes and seeds; the quick preset if None.
-
-    Returns
-    -------
-    Dataset with every error and digit; see its attributes for units and meanings.
-
-    Raises
-    ------
-    TypeError
-        If ``config`` is not a :class:`Config`.
-    """
-    return _study.run(STUDY, PRESETS["quick"] if config is None else config)
+run = _study.runner(STUDY)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from jaxlab.studies import _style
+from jaxlab.studies._arithmetics import is_emulated
 from jaxlab.studies._drawing import panels
 from jaxlab.studies._study import Figure
 from jaxlab.studies.stability.claims_floor import BAND, KINDS, NONE, RULE, overflows, relative
@@ -18,8 +19,8 @@ _EMULATED = ("#7b4ea3", "#a6324b", "#8c6d31", "#2f8f8f", "#6b8e23", "#5f6b73")
 
 def style(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     """Colour, marker and line style: the house's of native formats, dots for emulated ones."""
-    if name.startswith("p="):
-        emulated = [other for other in dataset.floor_arithmetic.values if other.startswith("p=")]
+    if is_emulated(name):
+        emulated = [other for other in dataset.floor_arithmetic.values if is_emulated(other)]
         tint = _EMULATED[emulated.index(name) % len(_EMULATED)]
         return {"color": tint, "marker": ".", "linestyle": ":"}
     return _style.line(COMPLEX.get(name, name))

@@ -27,9 +27,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from jaxlab.arithmetic import Format, as_format, float64, rounded
+from jaxlab.arithmetic import float64, rounded
 from jaxlab.inverse.firenets import Form, firenet
 from jaxlab.inverse.primal_dual import Mean
+from jaxlab.studies._arithmetics import format_of, is_emulated
 from jaxlab.studies._parts import Part, Variable
 from jaxlab.studies._parts import template as empty
 from jaxlab.studies._study import Cell, Values
@@ -45,8 +46,6 @@ AVERAGES = 16
 
 COMPLEX = {"complex128": "float64", "complex64": "float32"}
 """Dtypes of the Fourier measurements, with the format of their parts."""
-
-_EMULATED = "p="
 
 
 def template(config: Config) -> xr.Dataset:
@@ -143,7 +142,7 @@ def unit_roundoff(name: str) -> float:
     >>> unit_roundoff("p=3"), unit_roundoff("complex64") == 2.0**-24
     (0.125, True)
     """
-    return _format(COMPLEX.get(name, name)).unit_roundoff
+    return format_of(COMPLEX.get(name, name)).unit_roundoff
 
 
 def path(
@@ -179,8 +178,10 @@ def path(
 
 def in_arithmetic(fn: Callable[..., Array], name: str) -> Callable[..., Array]:
     """A function whose first argument decides its dtype, in an arithmetic, from and to float64."""
-    if name.startswith(_EMULATED):
-        return rounded(fn, _format(name), carrier="float64", double_rounding=True)
+    if is_emulated(name):
+        return rounded(
+            fn, format_of(name, exponents=float64), carrier="float64", double_rounding=True
+        )
     return lambda first, *rest: fn(first.astype(name), *rest).astype(first.dtype)
 
 
@@ -200,14 +201,6 @@ def averages(x: Float[Array, "..."]) -> Float[Array, "averages ..."]:
         return share * total, share * total
 
     return jax.lax.scan(mean, x, length=AVERAGES)[1]
-
-
-def _format(name: str) -> Format:
-    """The number format of an arithmetic; an emulated one has float64's exponents."""
-    if name.startswith(_EMULATED):
-        precision = int(name.removeprefix(_EMULATED))
-        return Format(name, precision, float64.emin, float64.emax)
-    return as_format(name)
 
 
 PART = Part("floor", template, cells, compute)
