@@ -55,7 +55,7 @@ def rows(dataset: xr.Dataset) -> Figure:
             draw_image(ax, shown.sel(attack_view=view), f"{name}: error {percent:.3g}%")
     ends = ", ".join(f"{100 * float(after.sel(attack_network=k)):.0f}% ({k})" for k in kinds)
     figure.suptitle(
-        f"Error after a perturbation of {radius:.0%}: {ends}",
+        f"One image, perturbed by {radius:.0%}; error then: {ends}",
         x=0.01,
         ha="left",
         fontsize=10,
@@ -97,7 +97,7 @@ def details(dataset: xr.Dataset) -> Figure:
     most = kinds[int(dataset.attack_false.sel(attack_image=SHOWN).argmax("attack_network"))]
     figure.suptitle(
         "Above: letters that no training image contains. Below: a perturbation outside the "
-        f"rectangle draws false details inside, most with {most}",
+        f"rectangle draws false details inside, here most with {most}",
         x=0.01,
         ha="left",
     )

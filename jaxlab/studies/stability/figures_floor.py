@@ -89,7 +89,9 @@ def floors(dataset: xr.Dataset) -> Figure:
     draw_paths(dataset, axes[0])
     draw_floors(dataset, axes[1])
     axes[0].legend(fontsize=8)
-    figure.suptitle("A FIRENET reaches 3 to 6 unit roundoffs in every format", x=0.01, ha="left")
+    figure.suptitle(
+        "Rounding the mean of the iterates is what ends the error of a FIRENET", x=0.01, ha="left"
+    )
     return Figure(
         "floor",
         "Phantom, p = 40, lam = 0.01, delta = u ||y||. Left: Walsh, step form; dotted lines are "
