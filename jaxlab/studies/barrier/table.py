@@ -7,8 +7,6 @@ index of the problem, so that the truth has its entry at position ``loop - 2``: 
 ``tau sigma ||A||**2 <= 1``.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,7 +88,10 @@ def compute(config: Config, cell: Cell) -> Values:
     mistaken[loop - 2] = other.minimiser.max()
     size = float(np.linalg.norm(seen.matrix, 2))
     taus = (size**-0.5 - 1e-4, 1 / size)
-    found = [_solve(seen.matrix, seen.measured, seen.minimiser, tau, size) for tau in taus]
+    found = [
+        _solve(seen.matrix, seen.measured, seen.minimiser, *map(jnp.asarray, (tau, size)))
+        for tau in taus
+    ]
     truths = (mistaken, other.minimiser)
     return {
         "table_score": np.array(
@@ -102,13 +103,13 @@ def compute(config: Config, cell: Cell) -> Values:
     }
 
 
-@functools.partial(jax.jit, static_argnames=("tau", "size"))
+@jax.jit
 def _solve(
     matrix: Float[Array, "rows columns"],
     y: Float[Array, " rows"],
     minimiser: Float[Array, " columns"],
-    tau: float,
-    size: float,
+    tau: Float[Array, ""],
+    size: Float[Array, ""],
 ) -> tuple[Float[Array, " columns"], Float[Array, ""]]:
     """FIRENET in data form, as published, and how much larger its objective is than the least."""
     operator = operators.matrix(matrix)
